@@ -1,0 +1,54 @@
+/**
+ * The closed set of reasons for which something did not work. Each is a condition reason, an event reason and
+ * a metric label at once (docs: the TokenBinding API, "Conditions").
+ */
+export type FailureReason = IssueFailureReason | DeliveryFailureReason;
+
+/** Why no token was obtained or kept: reasons of `Issued=False`. */
+export type IssueFailureReason =
+  | 'CredentialsMissing'
+  | 'CredentialsInvalid'
+  | 'ClientNotAuthorized'
+  | 'AudienceUnknown'
+  | 'ScopeNotGranted'
+  | 'RequestRefused'
+  | 'RateLimited'
+  | 'ProviderUnavailable'
+  | 'ResponseInvalid'
+  | 'SecretConflict';
+
+/** Why a token did not reach a delivery: reasons of `Delivered=False`. */
+export type DeliveryFailureReason =
+  | 'RolloutFailed'
+  | 'Unauthorized'
+  | 'AppNotFound'
+  | 'PlatformUnavailable'
+  | 'CredentialsMissing';
+
+/**
+ * What to do next about a failure.
+ * `retry`: try again with backoff, not before `notBefore`. `stall`: a person must act; wakes on a change of
+ * the spec or of a referenced Secret, plus a slow probe (things get fixed outside Kubernetes too).
+ */
+export type Disposition = 'retry' | 'stall';
+
+/** Plain data, safe to log and to keep in status: `message` never quotes a remote party's text or a secret. */
+export interface Failure<R extends FailureReason = FailureReason> {
+  readonly reason: R;
+  readonly disposition: Disposition;
+  /** One sentence for the condition: what happened, and what the reader can do about it. */
+  readonly message: string;
+  /** Earliest next attempt in epoch ms, when the remote side asked for one (Retry-After). */
+  readonly notBefore?: number;
+}
+
+/** A `Failure` on its way up the stack. Its text is the failure's own message, never a cause's. */
+export class FailureError<R extends FailureReason = FailureReason> extends Error {
+  override readonly name = 'FailureError';
+  readonly failure: Failure<R>;
+
+  constructor(failure: Failure<R>) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
