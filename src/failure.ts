@@ -52,3 +52,21 @@ export class FailureError<R extends FailureReason = FailureReason> extends Error
     this.failure = failure;
   }
 }
+
+/** What to do next follows from the reason alone, so that condition, backoff and runbook always agree. */
+export const DISPOSITIONS: Readonly<Record<FailureReason, Disposition>> = {
+  CredentialsMissing: 'stall',
+  CredentialsInvalid: 'stall',
+  ClientNotAuthorized: 'stall',
+  AudienceUnknown: 'stall',
+  ScopeNotGranted: 'stall',
+  RequestRefused: 'stall',
+  RateLimited: 'retry',
+  ProviderUnavailable: 'retry',
+  ResponseInvalid: 'retry',
+  SecretConflict: 'stall',
+  RolloutFailed: 'stall',
+  Unauthorized: 'stall',
+  AppNotFound: 'stall',
+  PlatformUnavailable: 'retry',
+};

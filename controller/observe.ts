@@ -1,0 +1,120 @@
+import type { CredentialFact, Facts, SecretFact } from '../src/binding/facts.ts';
+import { fromAnnotations, type StoredToken } from '../src/binding/stored-token.ts';
+import type { TokenBinding } from '../src/binding/token-binding.ts';
+import { FailureError } from '../src/failure.ts';
+import type { ObjectRef } from '../src/kubernetes/object-ref.ts';
+import type { SecretMetadata } from '../src/kubernetes/secret-metadata.ts';
+import { fingerprint, readCredential, versionOf } from './credential.ts';
+import type { Reading } from './memory.ts';
+import { foreignOwner, isShaped } from './token-secret.ts';
+import { keyOfBinding, type World } from './world.ts';
+
+/** What a run starts from. */
+export interface Observation {
+  readonly facts: Facts;
+  /** The target Secret as seen, to which writes are bound; undefined when there is none. */
+  readonly secret: SecretMetadata | undefined;
+}
+
+/** Gathers the facts of one binding; asks the API server only for what no cache or memory knows. */
+export async function observe(
+  world: World,
+  binding: TokenBinding,
+  signal: AbortSignal,
+): Promise<Observation> {
+  const key = keyOfBinding(binding);
+  const target = await readTarget(world, binding, signal);
+  const secret = target ? secretFact(binding, target) : ({ state: 'absent' } as const);
+  const hasToken = secret.state === 'ours' && secret.token !== undefined;
+  const held = world.memory.held.get(key);
+  const facts: Facts = {
+    now: world.clock.now(),
+    random: world.random(),
+    binding,
+    credential: await credentialFact(world, binding, hasToken, signal),
+    apiTokenVersions: apiTokenVersions(world, binding),
+    secret,
+    held: held?.uid === binding.metadata.uid ? held.token : undefined,
+  };
+  return { facts, secret: target?.metadata };
+}
+
+interface Target {
+  readonly metadata: SecretMetadata;
+  readonly ids: ReadonlyMap<string, string>;
+}
+
+/** The cache knows labelled Secrets only; what it does not know may still exist, as a foreign one does. */
+async function readTarget(
+  world: World,
+  binding: TokenBinding,
+  signal: AbortSignal,
+): Promise<Target | undefined> {
+  const { memory, secrets } = world;
+  const key = keyOfBinding(binding);
+  const ref: ObjectRef = { namespace: binding.metadata.namespace, name: binding.spec.secret.name };
+  const cached = secrets.metadata(ref);
+  const known = memory.readings.get(key);
+  if (cached && known?.version === versionOf(cached)) return { metadata: cached, ids: known.ids };
+  const reading = await secrets.read(ref, signal);
+  if (!reading) return undefined;
+  const ids = new Map(Array.from(reading.data, ([name, value]) => [name, value.id(key)]));
+  memory.readings.set(key, { version: versionOf(reading.metadata), ids } satisfies Reading);
+  return { metadata: reading.metadata, ids };
+}
+
+function secretFact(binding: TokenBinding, { metadata, ids }: Target): SecretFact {
+  const owner = foreignOwner(binding, metadata);
+  if (owner !== undefined) return { state: 'foreign', owner };
+  const token = intactToken(metadata, ids);
+  return { state: 'ours', token, shaped: token !== undefined && isShaped(binding, token, { metadata, ids }) };
+}
+
+/** The annotated token, when the data still holds it: an edited value is nobody's token. */
+function intactToken(metadata: SecretMetadata, ids: ReadonlyMap<string, string>): StoredToken | undefined {
+  const token = fromAnnotations(metadata.annotations);
+  return token && ids.get(token.key) === token.id ? token : undefined;
+}
+
+/** The client id is read only when there is a token to compare with, and once per version of the Secret. */
+async function credentialFact(
+  world: World,
+  binding: TokenBinding,
+  hasToken: boolean,
+  signal: AbortSignal,
+): Promise<CredentialFact> {
+  const reference = binding.spec.clientAuthentication.clientSecret?.secretRef;
+  const ref = { namespace: binding.metadata.namespace, name: reference?.name ?? '' };
+  const cached = world.secrets.metadata(ref);
+  if (!cached || !reference) return { version: 'absent' };
+  const version = versionOf(cached);
+  const key = keyOfBinding(binding);
+  const known = world.memory.clients.get(key);
+  if (known?.version === version && known.clientIdKey === reference.clientIdKey)
+    return { version, fingerprint: fingerprint(binding, known.clientId) };
+  if (!hasToken) return { version };
+  try {
+    const read = await readCredential(world.secrets, ref, [reference.clientIdKey], signal);
+    const clientId = read.values[0]?.reveal() ?? '';
+    world.memory.clients.set(key, { version: read.version, clientIdKey: reference.clientIdKey, clientId });
+    return { version, fingerprint: fingerprint(binding, clientId) };
+  } catch (error) {
+    if (error instanceof FailureError) return { version };
+    throw error;
+  }
+}
+
+function apiTokenVersions(world: World, binding: TokenBinding): Record<string, string> {
+  const { namespace } = binding.metadata;
+  const names = [
+    ...binding.spec.deliveries.map(({ fly }) => fly?.apiTokenRef.name),
+    ...(binding.status?.deliveries ?? []).map(({ target }) => target.apiTokenRef.name),
+    ...(binding.status?.cleanups ?? []).map(({ apiTokenRef }) => apiTokenRef.name),
+  ];
+  const versions: Record<string, string> = {};
+  for (const name of names) {
+    const metadata = name === undefined ? undefined : world.secrets.metadata({ namespace, name });
+    if (name !== undefined && metadata) versions[name] = versionOf(metadata);
+  }
+  return versions;
+}

@@ -1,0 +1,54 @@
+import { isDeepStrictEqual } from 'node:util';
+import { REFRESH_REQUESTED_AT, SKIP_CLEANUP } from '../src/binding/names.ts';
+import type { TokenBinding } from '../src/binding/token-binding.ts';
+import type { TokenBindings } from '../src/kubernetes/bindings.ts';
+import type { Secrets } from '../src/kubernetes/secrets.ts';
+import type { WorkQueue } from './workqueue.ts';
+import { keyOfBinding } from './world.ts';
+
+/**
+ * Turns changes in the cluster into keys on the queue. Only keys: whatever changed, a run looks at everything.
+ * What people do goes before what time does.
+ */
+export function wakeOnChange(queue: WorkQueue, bindings: TokenBindings, secrets: Secrets): void {
+  bindings.onChange((key, previous, current, own) => {
+    if (own) return;
+    if (!previous || !current) queue.add(key, current && !isNew(current) ? 'low' : 'high');
+    else if (isPersonal(previous, current)) queue.add(key, 'high');
+    else if (!isDeepStrictEqual(previous.status, current.status)) queue.add(key, 'low');
+  });
+  secrets.onChange((key, own) => {
+    if (own) return;
+    for (const binding of bindings.list()) {
+      if (secretKeysOf(binding).has(key)) queue.add(keyOfBinding(binding), 'high');
+    }
+  });
+}
+
+/** Never seen by a controller: somebody has just applied it and is watching. */
+const isNew = (binding: TokenBinding) => binding.status === undefined;
+
+/** Whether a person (or their tool) changed something that a run looks at. */
+function isPersonal(previous: TokenBinding, current: TokenBinding): boolean {
+  const seen = ({ metadata }: TokenBinding) => [
+    metadata.uid,
+    metadata.generation,
+    metadata.deletionTimestamp,
+    metadata.finalizers,
+    metadata.annotations?.[REFRESH_REQUESTED_AT],
+    metadata.annotations?.[SKIP_CLEANUP],
+  ];
+  return !isDeepStrictEqual(seen(previous), seen(current));
+}
+
+/** Every Secret a binding has to do with, as `namespace/name`. */
+function secretKeysOf({ metadata, spec, status }: TokenBinding): Set<string> {
+  const names = [
+    spec.secret.name,
+    spec.clientAuthentication.clientSecret?.secretRef.name,
+    ...spec.deliveries.map(({ fly }) => fly?.apiTokenRef.name),
+    ...(status?.deliveries ?? []).map(({ target }) => target.apiTokenRef.name),
+    ...(status?.cleanups ?? []).map(({ apiTokenRef }) => apiTokenRef.name),
+  ];
+  return new Set(names.map((name) => `${metadata.namespace}/${name}`));
+}

@@ -1,0 +1,30 @@
+import type { TokenBinding } from '../src/binding/token-binding.ts';
+import type { Clock } from '../src/clock.ts';
+import type { FlyApp } from '../src/fly/fly-app.ts';
+import type { TokenBindings } from '../src/kubernetes/bindings.ts';
+import type { EventRecorder } from '../src/kubernetes/events.ts';
+import type { Secrets } from '../src/kubernetes/secrets.ts';
+import type { IssuedToken, TokenRequest } from '../src/oauth/token-request.ts';
+import type { SecretValue } from '../src/secret-value.ts';
+import type { Memory } from './memory.ts';
+
+/** Everything outside that a run touches. A test hands in another world, or one that breaks at a chosen call. */
+export interface World {
+  readonly clock: Clock;
+  /** In [0, 1), as `Math.random` gives. */
+  readonly random: () => number;
+  readonly bindings: Pick<TokenBindings, 'get' | 'patchStatus' | 'addFinalizer' | 'removeFinalizer'>;
+  readonly secrets: Pick<Secrets, 'metadata' | 'read' | 'create' | 'apply'>;
+  readonly events: Pick<EventRecorder, 'record'>;
+  readonly requestToken: (request: TokenRequest, signal: AbortSignal) => Promise<IssuedToken>;
+  readonly flyApp: (app: string, apiToken: SecretValue) => FlyApp;
+  readonly memory: Memory;
+}
+
+/** The view of the world changed under a run: what it decided is void, the key is to be observed again. */
+export class OutdatedError extends Error {
+  override readonly name = 'OutdatedError';
+}
+
+/** A binding's key in queues, caches and token ids. */
+export const keyOfBinding = ({ metadata }: TokenBinding) => `${metadata.namespace}/${metadata.name}`;

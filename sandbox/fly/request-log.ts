@@ -1,0 +1,31 @@
+import type { Action } from './route.ts';
+
+/** A request that named an endpoint, as answered. */
+export interface RequestEntry {
+  readonly action: Action;
+  readonly app: string;
+  /** Machine id; empty for requests to the app itself. */
+  readonly machine: string;
+  /** HTTP status; 0 when the response was lost. */
+  readonly status: number;
+  readonly requestId: string;
+  readonly atMs: number;
+}
+
+/** Every request since the start, refused ones included. */
+export class RequestLog {
+  readonly #entries: RequestEntry[] = [];
+
+  add(entry: RequestEntry): void {
+    this.#entries.push(entry);
+  }
+
+  entries(): readonly RequestEntry[] {
+    return this.#entries;
+  }
+
+  /** How many requests of an action there were, optionally to one app only. */
+  count(action: Action, app?: string): number {
+    return this.#entries.filter((entry) => entry.action === action && (!app || entry.app === app)).length;
+  }
+}

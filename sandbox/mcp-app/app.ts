@@ -1,0 +1,83 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createHealth, type Health, isServing } from './health.ts';
+import { createProtectedApi } from './protected-api.ts';
+import { createSessions, type Sessions } from './session.ts';
+import { createWhoamiServer } from './whoami.ts';
+
+export interface AppOptions {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  readonly machine: string;
+  /** Empty when there is none yet: the app runs, and its health says so. */
+  readonly token: string;
+  readonly apiUrl: string;
+  readonly tenantId: string;
+  readonly tenantHeaderSecret: string;
+}
+
+/** The MCP server (`/mcp`) and its health (`/health`), over plain HTTP: TLS ends at Fly's proxy. */
+export interface App {
+  readonly port: number;
+  /** Takes no new connection, finishes what is in flight for at most five seconds, then closes. */
+  stop(): Promise<void>;
+}
+
+const DRAIN_MS = 5000;
+
+function respond(response: ServerResponse, health: Health): void {
+  response.writeHead(isServing(health.state) ? 200 : 503, {
+    'content-type': 'application/json',
+    'cache-control': 'no-store',
+  });
+  response.end(JSON.stringify(health));
+}
+
+async function route(
+  request: IncomingMessage,
+  response: ServerResponse,
+  sessions: Sessions,
+  health: () => Promise<Health>,
+) {
+  const path = request.url?.split('?')[0];
+  if (path === '/mcp') return sessions.handle(request, response);
+  if (path === '/health' && request.method === 'GET') return respond(response, await health());
+  response.writeHead(404).end();
+}
+
+async function drain(server: Server, inFlight: ReadonlySet<ServerResponse>): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  for (const response of inFlight) if (!response.headersSent) response.setHeader('connection', 'close');
+  const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  await closed;
+  clearTimeout(deadline);
+}
+
+function listen(server: Server, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+export async function startApp(options: AppOptions): Promise<App> {
+  const { machine, token } = options;
+  const api = createProtectedApi({ ...options, url: options.apiUrl });
+  const health = createHealth({ machine, token, api });
+  const sessions = createSessions(machine, () => createWhoamiServer(machine, api));
+  const inFlight = new Set<ServerResponse>();
+  const server = createServer((request, response) => {
+    if (!server.listening) response.setHeader('connection', 'close');
+    inFlight.add(response);
+    response.once('close', () => inFlight.delete(response));
+    route(request, response, sessions, health).catch(() => response.destroy());
+  });
+  return {
+    port: await listen(server, options.port, options.host),
+    stop: async () => {
+      await drain(server, inFlight);
+      await sessions.close();
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import { DISPOSITIONS } from '../failure.ts';
+import {
+  deliveriesDue,
+  isActive,
+  isBackedOff,
+  isDeleting,
+  isSuspended,
+  issueReason,
+  rests,
+  setbacks,
+} from './due.ts';
+import { cleanupName, type Progress } from './progress.ts';
+import { needsFinalizer } from './targets.ts';
+
+/** What a check found: why its step is next, and which delivery or cleanup it is about. */
+export interface Finding {
+  readonly why: string;
+  readonly subject?: string | undefined;
+}
+
+/** A question about a run; a finding means yes. */
+export type Check = (progress: Progress) => Finding | undefined;
+
+const removed: Check = (progress) =>
+  isDeleting(progress) && !progress.finalized ? { why: 'nothing is left to clean up' } : undefined;
+
+/** The finalizer has done its work, or is no longer asked for. */
+const releasable: Check = (progress) =>
+  progress.finalized && !needsFinalizer(progress) ? { why: 'nothing has to outlive the binding' } : undefined;
+
+/** A remote secret is about to change that the cluster does not remember as ours yet. */
+const unrecorded: Check = (progress) => {
+  if (progress.recorded && (progress.finalized || !needsFinalizer(progress))) return undefined;
+  const upcoming = writable(progress) ?? rollable(progress) ?? cleanable(progress);
+  return upcoming && { why: `what happens to ${upcoming.subject} must survive a crash` };
+};
+
+const suspended: Check = (progress) => (isSuspended(progress) ? { why: 'spec.suspend is true' } : undefined);
+
+/** A token is in hand that no Secret holds yet, or the Secret differs from what the spec asks for. */
+const unwritten: Check = (progress) => {
+  if (!isActive(progress)) return undefined;
+  if (progress.held) return { why: 'a new token is not stored yet' };
+  return progress.token && !progress.shaped ? { why: 'the Secret differs from the spec' } : undefined;
+};
+
+/** A new token is needed, and the last failure (if any) has been waited out. */
+const issuable: Check = (progress) => {
+  if (!isActive(progress) || progress.held || progress.refreshed) return undefined;
+  if (progress.issueFailure || isBackedOff(progress)) return undefined;
+  const why = issueReason(progress);
+  return why === undefined ? undefined : { why };
+};
+
+/** A delivery whose vault does not have the current token. */
+const writable: Check = (progress) => {
+  const found = deliveriesDue(progress).find((record) => record.tokenId !== progress.token?.id);
+  return found && { why: `the current token is not in ${found.target.app} yet`, subject: found.name };
+};
+
+/** A delivery whose vault has the current token, and whose machines may not. */
+const rollable: Check = (progress) => {
+  const found = deliveriesDue(progress).find(
+    (record) => record.tokenId === progress.token?.id && !(record.name in progress.waiting),
+  );
+  return found && { why: `machines of ${found.target.app} need the current token`, subject: found.name };
+};
+
+/** A remote secret that has to be unset. */
+const cleanable: Check = (progress) => {
+  const found = progress.cleanups.find((cleanup) => !rests(progress, cleanup));
+  return found && { why: 'the spec no longer asks for this secret', subject: cleanupName(found) };
+};
+
+/** Something waits for a person. */
+const stalling: Check = (progress) => {
+  const found = setbacks(progress).find(({ reason }) => DISPOSITIONS[reason] === 'stall');
+  return found && { why: found.reason, subject: found.about };
+};
+
+/** Something did not work, now or earlier, and is being waited out. */
+const failing: Check = (progress) => {
+  const [found] = setbacks(progress);
+  return found && { why: found.reason, subject: found.about };
+};
+
+/** Machines of a rollout are starting. */
+const waiting: Check = (progress) =>
+  Object.keys(progress.waiting).length > 0 ? { why: 'machines are starting' } : undefined;
+
+const settled: Check = () => ({ why: 'everything holds the current token' });
+
+/** Every check by the name that the machine's policy gives it. */
+export const CHECKS = {
+  removed,
+  releasable,
+  unrecorded,
+  suspended,
+  unwritten,
+  issuable,
+  writable,
+  rollable,
+  cleanable,
+  stalling,
+  failing,
+  waiting,
+  settled,
+} satisfies Record<string, Check>;

@@ -1,0 +1,50 @@
+import type { FailureReason } from '../failure.ts';
+import type { Verdict } from './conditions.ts';
+import { deliveredCondition } from './delivery.ts';
+import { isDeleting, isDelivered } from './due.ts';
+import { GROUP } from './names.ts';
+import type { Progress } from './progress.ts';
+import type { Cleanup, DeliveryRecord } from './targets.ts';
+
+type Judgement = Omit<Verdict, 'type'>;
+
+/** Reasons of a delivery that is merely under way. */
+const UNDER_WAY = ['Writing', 'RollingOut'];
+
+/** The `Delivered` condition of the binding: the worst of its deliveries, cleanups included. */
+export function delivered(progress: Progress): Judgement {
+  const stuck = progress.cleanups.find(({ attempts }) => (attempts?.consecutive ?? 0) > 0);
+  if (stuck) return uncleaned(stuck);
+  if (progress.deliveries.length === 0 || isDeleting(progress)) {
+    return { status: 'True', reason: 'NoDeliveries', message: 'The token is only kept in the Secret.' };
+  }
+  const open = progress.deliveries.filter((record) => !isDelivered(progress, record));
+  const [worst] = open.sort((a, b) => rank(a) - rank(b));
+  if (!worst) {
+    const count = progress.deliveries.length;
+    const message = `The current token is in all places (${count} of ${count} deliveries).`;
+    return { status: 'True', reason: 'Delivered', message };
+  }
+  const condition = deliveredCondition(worst);
+  const isStale = condition === undefined || condition.status === 'True';
+  return {
+    status: 'False',
+    reason: isStale ? 'Writing' : condition.reason,
+    message: `Delivery "${worst.name}": ${isStale ? 'the current token is not written yet.' : condition.message}`,
+  };
+}
+
+/** Failures first, then what is under way. */
+function rank(record: DeliveryRecord): number {
+  const condition = deliveredCondition(record);
+  return condition?.status === 'False' && !UNDER_WAY.includes(condition.reason) ? 0 : 1;
+}
+
+function uncleaned({ app, secretName, apiTokenRef, attempts }: Cleanup): Judgement {
+  const reason = (attempts?.lastFailureReason ?? 'PlatformUnavailable') as FailureReason;
+  const message =
+    `Cannot unset ${secretName} of the Fly app ${app} (${reason}; API token: Secret ${apiTokenRef.name}, ` +
+    `key ${apiTokenRef.key}). Next attempt ${attempts?.nextTime}. Restore access, or give the secret up with ` +
+    `the annotation ${GROUP}/skip-cleanup: "true".`;
+  return { status: 'False', reason, message };
+}

@@ -1,0 +1,109 @@
+import type { FailureReason } from '../failure.ts';
+import { isBackingOff } from './attempts.ts';
+import { holds } from './delivery.ts';
+import { parseDuration } from './duration.ts';
+import { REFRESH_REQUESTED_AT } from './names.ts';
+import { cleanupName, flyCircumstances, issueCircumstances, type Progress } from './progress.ts';
+import { refreshTime } from './schedule.ts';
+import { type Cleanup, type DeliveryRecord, strategyOf } from './targets.ts';
+
+export const isDeleting = ({ facts }: Progress) => facts.binding.metadata.deletionTimestamp !== undefined;
+export const isSuspended = ({ facts }: Progress) => facts.binding.spec.suspend;
+
+/** Whether tokens are issued and delivered at all. */
+export const isActive = (progress: Progress) =>
+  !isDeleting(progress) && !isSuspended(progress) && progress.foreign === undefined;
+
+/** Why the token in the Secret, if any, has to be replaced; undefined when it does not have to be. */
+export function issueReason(progress: Progress): string | undefined {
+  const { facts, token } = progress;
+  if (!token) return facts.secret.state === 'ours' ? 'the stored token is damaged' : 'there is no token yet';
+  const { fingerprint } = facts.credential;
+  if (fingerprint !== undefined && fingerprint !== token.fingerprint)
+    return 'the spec asks for another token';
+  if (isRefreshRequested(progress)) return 'a refresh was requested by annotation';
+  const attempts = facts.binding.status?.attempts;
+  const generation = facts.binding.metadata.generation;
+  if (attempts && attempts.consecutive > 0 && attempts.observedGeneration === generation) {
+    return 'the last attempt failed';
+  }
+  return facts.now >= nextRefresh(progress) ? 'the refresh time has come' : undefined;
+}
+
+/** Whether the last failure to issue is being waited out; a fresh request by a person is not made to wait. */
+export function isBackedOff(progress: Progress): boolean {
+  const attempts = progress.facts.binding.status?.attempts;
+  const waiting = isBackingOff(attempts, issueCircumstances(progress), progress.facts.now);
+  return waiting && !isRefreshRequested(progress);
+}
+
+/** When the stored token is to be renewed, epoch ms; only meaningful while there is one. */
+export function nextRefresh({ facts, token, deliveries }: Progress): number {
+  if (!token) return facts.now;
+  const rollouts = deliveries.map((record) => parseDuration(record.lastRolloutDuration));
+  const { atLifetimePercent, jitterPercent } = facts.binding.spec.refresh;
+  const slowestDelivery = Math.max(0, ...rollouts);
+  return refreshTime(
+    token,
+    { atLifetimePercent, jitterPercent, slowestDelivery },
+    facts.binding.metadata.uid,
+  );
+}
+
+/** Whether somebody asked for a refresh that has not been attempted yet. */
+export function isRefreshRequested({ facts }: Progress): boolean {
+  const requested = facts.binding.metadata.annotations?.[REFRESH_REQUESTED_AT];
+  return requested !== undefined && requested !== facts.binding.status?.lastHandledRefreshAt;
+}
+
+/** Whether a delivery holds the current token and, where the strategy rolls machines, was rolled out. */
+export function isDelivered({ facts, token }: Progress, record: DeliveryRecord): boolean {
+  if (!token || !holds(record, token.id)) return false;
+  return strategyOf(facts.binding, record.name) === 'Stage' || record.machines !== undefined;
+}
+
+/** Deliveries with something to do in this run: a live token, not there yet, no failure to wait out. */
+export function deliveriesDue(progress: Progress): DeliveryRecord[] {
+  const { token, facts } = progress;
+  if (!token || token.expiresAt <= facts.now || !isActive(progress)) return [];
+  return progress.deliveries.filter((record) => !isDelivered(progress, record) && !rests(progress, record));
+}
+
+/** Whether a delivery or cleanup failed in this run, or waits out an earlier failure. */
+export function rests(progress: Progress, record: DeliveryRecord | Cleanup): boolean {
+  const { deliveryFailures, cleanupFailures, facts } = progress;
+  const isDelivery = 'target' in record;
+  if (isDelivery ? record.name in deliveryFailures : cleanupName(record) in cleanupFailures) return true;
+  const { name } = isDelivery ? record.target.apiTokenRef : record.apiTokenRef;
+  return isBackingOff(record.attempts, flyCircumstances(progress, name), facts.now);
+}
+
+/** Something that did not work: in this run, or earlier and still waited out. */
+export interface Setback {
+  /** Name of the delivery or cleanup; undefined for the issue itself. */
+  readonly about?: string;
+  readonly reason: FailureReason;
+}
+
+/** All that did not work and has not been made good since, the issue first. */
+export function setbacks(progress: Progress): Setback[] {
+  const found: Setback[] = [];
+  if (progress.foreign !== undefined && !isDeleting(progress)) found.push({ reason: 'SecretConflict' });
+  const issue = issueSetback(progress);
+  if (issue) found.push({ reason: issue });
+  for (const record of [...progress.deliveries, ...progress.cleanups]) {
+    const about = 'target' in record ? record.name : cleanupName(record);
+    const isOpen = !('target' in record) || (isActive(progress) && !isDelivered(progress, record));
+    if (isOpen && rests(progress, record)) {
+      found.push({ about, reason: record.attempts?.lastFailureReason as FailureReason });
+    }
+  }
+  return found;
+}
+
+function issueSetback(progress: Progress): FailureReason | undefined {
+  if (progress.issueFailure) return progress.issueFailure.reason;
+  if (!isActive(progress) || progress.refreshed || progress.held) return undefined;
+  if (!isBackedOff(progress) || issueReason(progress) === undefined) return undefined;
+  return progress.facts.binding.status?.attempts?.lastFailureReason as FailureReason;
+}

@@ -1,0 +1,38 @@
+import type { EpochMs } from '../clock.ts';
+import type { StoredToken } from './stored-token.ts';
+import type { TokenBinding } from './token-binding.ts';
+
+/** Everything a run decides on, observed once at its start. Plain data: no token, no clock, no handle. */
+export interface Facts {
+  readonly now: EpochMs;
+  /** A number in [0, 1) drawn for this run; spreads retries. */
+  readonly random: number;
+  readonly binding: TokenBinding;
+  readonly credential: CredentialFact;
+  /** By name of a Secret with an API token: its `uid/resourceVersion`; a missing one has no entry. */
+  readonly apiTokenVersions: Readonly<Record<string, string>>;
+  readonly secret: SecretFact;
+  /** A token that an earlier run of this process obtained and could not write yet. */
+  readonly held?: StoredToken | undefined;
+}
+
+/** The client credential, as far as it may be known without reading the secret part. */
+export interface CredentialFact {
+  /** `uid/resourceVersion` of the Secret, or `absent`: a change voids every backoff. */
+  readonly version: string;
+  /** What a token for this spec and client carries as its fingerprint; undefined while the client is unknown. */
+  readonly fingerprint?: string | undefined;
+}
+
+/** The target Secret. */
+export type SecretFact =
+  | { readonly state: 'absent' }
+  /** Somebody else's object of that name; `owner` says whose, for the message. */
+  | { readonly state: 'foreign'; readonly owner: string }
+  | {
+      readonly state: 'ours';
+      /** The token in it, when data and annotations agree. */
+      readonly token?: StoredToken | undefined;
+      /** Whether everything but the token is as the spec wants it (keys, labels, annotations, owner). */
+      readonly shaped: boolean;
+    };

@@ -1,0 +1,83 @@
+import type { EpochMs } from '../clock.ts';
+import type { DeliveryFailureReason, Failure, IssueFailureReason } from '../failure.ts';
+import type { Circumstances } from './attempts.ts';
+import type { Facts } from './facts.ts';
+import { FINALIZER, SKIP_CLEANUP } from './names.ts';
+import type { StoredToken } from './stored-token.ts';
+import { type Cleanup, type DeliveryRecord, isRecorded, retarget } from './targets.ts';
+
+/** The state of one run: what was observed, changed by what the steps reported. */
+export interface Progress {
+  readonly facts: Facts;
+  /** Why the latest step was chosen: the text of the check that held. */
+  readonly why: string;
+  /** The delivery or cleanup the latest step is about. */
+  readonly subject?: string | undefined;
+
+  /** The intact token in the target Secret. */
+  readonly token?: StoredToken | undefined;
+  /** Everything else about the target Secret is as the spec wants it. */
+  readonly shaped: boolean;
+  /** Whose object stands at the target Secret's name, when it is not ours. */
+  readonly foreign?: string | undefined;
+  /** A token obtained but not yet written. */
+  readonly held?: StoredToken | undefined;
+  /** This run wrote a new token. */
+  readonly refreshed: boolean;
+  readonly issueFailure?: Failure<IssueFailureReason> | undefined;
+
+  readonly deliveries: readonly DeliveryRecord[];
+  readonly cleanups: readonly Cleanup[];
+  /** The cluster remembers deliveries and cleanups as they stand here. */
+  readonly recorded: boolean;
+  readonly finalized: boolean;
+  readonly deliveryFailures: Readonly<Record<string, Failure<DeliveryFailureReason>>>;
+  /** Cleanups that failed in this run, by `cleanupName`. */
+  readonly cleanupFailures: Readonly<Record<string, Failure<DeliveryFailureReason>>>;
+  /** Rollouts at rest until that time. */
+  readonly waiting: Readonly<Record<string, EpochMs>>;
+  /** Rollouts that this run started or finished, for events. */
+  readonly rolloutsStarted: readonly string[];
+  readonly rolloutsFinished: readonly string[];
+}
+
+/** Where a run starts. */
+export function begin(facts: Facts): Progress {
+  const { binding, secret, held, credential } = facts;
+  const targets = retarget(binding);
+  const skipped = binding.metadata.annotations?.[SKIP_CLEANUP] === 'true';
+  const wanted = skipped ? { ...targets, cleanups: [] } : targets;
+  return {
+    facts,
+    why: '',
+    token: secret.state === 'ours' ? secret.token : undefined,
+    shaped: secret.state === 'ours' && secret.shaped,
+    foreign: secret.state === 'foreign' ? secret.owner : undefined,
+    held: held?.fingerprint === (credential.fingerprint ?? held?.fingerprint) ? held : undefined,
+    refreshed: false,
+    ...wanted,
+    recorded: isRecorded(wanted, binding),
+    finalized: binding.metadata.finalizers?.includes(FINALIZER) ?? false,
+    deliveryFailures: {},
+    cleanupFailures: {},
+    waiting: {},
+    rolloutsStarted: [],
+    rolloutsFinished: [],
+  };
+}
+
+/** A cleanup's name in messages and maps. */
+export const cleanupName = (cleanup: { app: string; secretName: string }) =>
+  `${cleanup.app}/${cleanup.secretName}`;
+
+/** What an issue attempt of this run depends on. */
+export const issueCircumstances = ({ facts }: Progress): Circumstances => ({
+  generation: facts.binding.metadata.generation,
+  credentialVersion: facts.credential.version,
+});
+
+/** What an attempt at a Fly app depends on: the spec and the Secret with its API token. */
+export const flyCircumstances = ({ facts }: Progress, apiTokenSecret: string): Circumstances => ({
+  generation: facts.binding.metadata.generation,
+  credentialVersion: facts.apiTokenVersions[apiTokenSecret] ?? 'absent',
+});

@@ -1,0 +1,30 @@
+import type { EpochMs } from '../clock.ts';
+import { isActive, isDeleting, isDelivered, nextRefresh, setbacks } from './due.ts';
+import type { Progress } from './progress.ts';
+import type { TokenBindingStatus } from './token-binding.generated.ts';
+
+/** How often a Secret that is not ours is looked at again: nothing tells us when it goes. */
+const CONFLICT_PROBE_MS = 60_000;
+
+/**
+ * When the binding has to be looked at again, whatever else happens: the earliest of refresh, retries, rollouts
+ * at rest and the expiry that would change `Ready`. Undefined: only a change wakes it.
+ */
+export function wakeTime(progress: Progress, status: TokenBindingStatus): EpochMs | undefined {
+  const { facts, token } = progress;
+  const times: number[] = Object.values(progress.waiting);
+  const failures = setbacks(progress);
+  const issueFails = failures.some(({ about }) => about === undefined);
+  if (progress.foreign !== undefined) times.push(facts.now + CONFLICT_PROBE_MS);
+  else if (issueFails && status.attempts?.nextTime) times.push(Date.parse(status.attempts.nextTime));
+  else if (isActive(progress) && token) times.push(nextRefresh(progress));
+  for (const record of [...progress.deliveries, ...progress.cleanups]) {
+    const isOpen = !('target' in record) || !isDelivered(progress, record);
+    if (isOpen && record.attempts?.nextTime) times.push(Date.parse(record.attempts.nextTime));
+  }
+  const expiries = [token?.expiresAt, Date.parse(status.token?.previousExpiresAt ?? '')];
+  if (!isDeleting(progress)) {
+    for (const expiry of expiries) if (expiry !== undefined && expiry > facts.now) times.push(expiry);
+  }
+  return times.length === 0 ? undefined : Math.min(...times);
+}

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { getShortestPaths } from 'xstate/graph';
+import { machine, type Step } from '../../src/binding/machine.ts';
+import { Planner } from '../../src/binding/planner.ts';
+import type { StepResult } from '../../src/binding/results.ts';
+import { statusOf } from '../../src/binding/status.ts';
+import { aBinding, aDelivery, aToken, factsWith, MINUTE, NOON, someFacts } from '../support/binding.ts';
+import { deletion, deliver, fresh, issue, outage, recorded, refusal } from './results.ts';
+
+/** Everything a step may report. */
+const REPORTS: Readonly<Record<Step, readonly StepResult[]>> = {
+  acquiringToken: [issue.acquiringToken, { type: 'issueFailed', failure: outage }],
+  writingSecret: [issue.writingSecret, { type: 'secretForeign', owner: 'Deployment web' }],
+  recording: [deliver.recording],
+  settingFlySecret: [deliver.settingFlySecret, { type: 'deliveryFailed', failure: refusal, at: NOON }],
+  rollingOut: [
+    deliver.rollingOut,
+    { type: 'rolled', progress: { ...deliver.rollingOut.progress, done: false, retryAt: NOON }, at: NOON },
+    { type: 'deliveryFailed', failure: { ...refusal, reason: 'RolloutFailed' }, at: NOON },
+  ],
+  cleaningUp: [{ type: 'unset' }, { type: 'cleanupFailed', failure: refusal, at: NOON }],
+  releasing: [{ type: 'released' }],
+};
+
+const due = aToken({ issuedAt: NOON - 45 * MINUTE, expiresAt: NOON + 15 * MINUTE });
+const deliveries = [aDelivery(), aDelivery({ app: 'other', deletionPolicy: 'Delete' }, 'other')];
+const bindings = [
+  aBinding(),
+  aBinding({ spec: { suspend: true, deliveries } }),
+  aBinding({ spec: { deliveries } }),
+  aBinding({ spec: { deliveries }, status: recorded('Delete', 'dropped') }),
+  aBinding({ metadata: deletion, spec: { deliveries }, status: recorded('Delete') }),
+  aBinding({ metadata: { ...deletion, finalizers: [] } }),
+];
+const situations = bindings.flatMap((binding) => [
+  someFacts({ binding }),
+  factsWith(aToken(), { binding }),
+  factsWith(due, { binding }),
+  factsWith(aToken({ expiresAt: NOON - 1 }), { binding }),
+  someFacts({ binding, secret: { state: 'ours', token: aToken(), shaped: false } }),
+  someFacts({ binding, secret: { state: 'foreign', owner: 'Deployment web' } }),
+  someFacts({ binding, held: { ...fresh, fingerprint: 'fits' } }),
+]);
+
+describe('the machine', () => {
+  it('reaches every state from some situation, and every path ends at rest', () => {
+    const reached = new Set<string>();
+    for (const facts of situations) {
+      const events = Object.values(REPORTS).flat();
+      const paths = getShortestPaths(machine, { input: facts, events });
+      for (const { state, steps } of paths) {
+        reached.add(String(state.value));
+        assert.ok(steps.length < 30);
+      }
+      const ends = paths.filter(({ state }) => state.status === 'done');
+      assert.ok(ends.length > 0, `no end for ${JSON.stringify(facts.secret)}`);
+    }
+    const states = Object.keys(machine.states).filter((name) => name !== 'deciding');
+    assert.deepEqual(
+      states.filter((name) => !reached.has(name)),
+      [],
+    );
+  });
+
+  it('ends every run in few steps whatever is reported, in a state that its status can tell', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...situations), fc.infiniteStream(fc.nat()), (facts, choices) => {
+        const planner = new Planner(facts);
+        let steps = 0;
+        for (const choice of choices) {
+          const { step } = planner.plan;
+          if (!step) break;
+          steps += 1;
+          assert.ok(steps < 30, `no end after ${steps} steps`);
+          const reports = REPORTS[step];
+          const report = reports[choice % reports.length];
+          if (report) planner.report(report);
+        }
+        const { conditions = [] } = statusOf(planner.plan.progress);
+        const types = conditions.map(({ type }) => type);
+        assert.equal(new Set(types).size, types.length);
+        assert.ok(!(types.includes('Stalled') && types.includes('Reconciling')));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
