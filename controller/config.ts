@@ -66,7 +66,7 @@ function check(flags: Flags, self: Self, faults: string[]): Config {
     },
     flyApiUrl: checks.url('--fly-api-url', flags.flyApiUrl),
     leaderElection: {
-      namespace: checks.leaseNamespace(flags.leaderElectNamespace, self.env['POD_NAMESPACE']),
+      namespace: checks.leaseNamespace(flags.leaderElectNamespace, self.env.POD_NAMESPACE),
       leaseName: checks.name('--leader-elect-lease-name', flags.leaderElectLeaseName, OBJECT_NAME),
       identity: checks.name('--identity', flags.identity ?? `${self.hostname}_${self.uuid}`, IDENTITY),
       timing: checks.timing(flags),

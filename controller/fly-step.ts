@@ -2,7 +2,7 @@ import { cleanupName } from '../src/binding/progress.ts';
 import type { StepResult } from '../src/binding/results.ts';
 import type { DeliveryRecord } from '../src/binding/targets.ts';
 import { type DeliveryFailureReason, type Failure, FailureError } from '../src/failure.ts';
-import type { FlyApp } from '../src/fly/fly-app.ts';
+import { type FlyApp, ROLLOUT_MARKER } from '../src/fly/fly-app.ts';
 import { readCredential } from './credential.ts';
 import type { Run } from './run.ts';
 import { storedToken } from './secret-step.ts';
@@ -24,13 +24,15 @@ export function rollOut(run: Run): Promise<StepResult> {
   return deliver(run, async (record) => {
     const app = await openApp(run, record.target);
     const { machines, state, retryAt, failure } = await app.advanceRollout(
-      { secretsVersion: record.secretsVersion ?? 0 },
+      { secretsVersion: record.secretsVersion ?? 0, marker: ROLLOUT_MARKER },
       run.signal,
     );
     const at = run.world.clock.now();
-    if (failure) return { type: 'deliveryFailed', failure, machines, at };
+    if (state === 'failed' && failure) return { type: 'deliveryFailed', failure, machines, at };
     const done = state === 'done';
-    return { type: 'rolled', progress: { machines, done, ...(done ? {} : { retryAt: retryAt ?? at }) }, at };
+    // What is in the way of a rollout that waits is worth telling, and no failure yet.
+    const progress = { machines, done, retryAt: done ? undefined : (retryAt ?? at), note: failure?.message };
+    return { type: 'rolled', progress, at };
   });
 }
 

@@ -3,24 +3,28 @@ import { REFRESH_REQUESTED_AT, SKIP_CLEANUP } from '../src/binding/names.ts';
 import type { TokenBinding } from '../src/binding/token-binding.ts';
 import type { TokenBindings } from '../src/kubernetes/bindings.ts';
 import type { Secrets } from '../src/kubernetes/secrets.ts';
-import type { WorkQueue } from './workqueue.ts';
+import type { Priority } from './priority.ts';
 import { keyOfBinding } from './world.ts';
 
 /**
- * Turns changes in the cluster into keys on the queue. Only keys: whatever changed, a run looks at everything.
+ * Turns changes in the cluster into keys for the queue. Only keys: whatever changed, a run looks at everything.
  * What people do goes before what time does.
  */
-export function wakeOnChange(queue: WorkQueue, bindings: TokenBindings, secrets: Secrets): void {
+export function wakeOnChange(
+  wake: (key: string, priority: Priority) => void,
+  bindings: TokenBindings,
+  secrets: Secrets,
+): void {
   bindings.onChange((key, previous, current, own) => {
-    if (own) return;
-    if (!previous || !current) queue.add(key, current && !isNew(current) ? 'low' : 'high');
-    else if (isPersonal(previous, current)) queue.add(key, 'high');
-    else if (!isDeepStrictEqual(previous.status, current.status)) queue.add(key, 'low');
+    // The answer to our own write may be the first place where somebody else's edit shows.
+    if (!previous || !current) wake(key, current && !isNew(current) ? 'low' : 'high');
+    else if (isPersonal(previous, current)) wake(key, 'high');
+    else if (!own && !isDeepStrictEqual(previous.status, current.status)) wake(key, 'low');
   });
   secrets.onChange((key, own) => {
     if (own) return;
     for (const binding of bindings.list()) {
-      if (secretKeysOf(binding).has(key)) queue.add(keyOfBinding(binding), 'high');
+      if (secretKeysOf(binding).has(key)) wake(keyOfBinding(binding), 'high');
     }
   });
 }
@@ -34,7 +38,6 @@ function isPersonal(previous: TokenBinding, current: TokenBinding): boolean {
     metadata.uid,
     metadata.generation,
     metadata.deletionTimestamp,
-    metadata.finalizers,
     metadata.annotations?.[REFRESH_REQUESTED_AT],
     metadata.annotations?.[SKIP_CLEANUP],
   ];

@@ -1,0 +1,107 @@
+import type { EpochMs } from '../clock.ts';
+import type { DeliveryFailureReason, Failure } from '../failure.ts';
+import type { MachinesApiError } from './api-call.ts';
+
+/** Races with others and a lease held by somebody settle within seconds; look again then. */
+const LOOK_AGAIN_MS = 5_000;
+/** Fly refills one request a second per action and app (burst 3). */
+const RATE_LIMIT_PAUSE_MS = 2_000;
+
+/** Where a call was made: what a message names and what times count from. */
+export interface CallPlace {
+  readonly app: string;
+  readonly now: EpochMs;
+}
+
+/**
+ * What a failed call means and what to do about it, by status only: the service words one cause in many ways
+ * and answers in JSON, plain text and HTML.
+ */
+export function classify(error: MachinesApiError, place: CallPlace): Failure<DeliveryFailureReason> {
+  const { problem } = error;
+  if (problem.kind === 'status') return byStatus(error, problem, place);
+  switch (problem.kind) {
+    case 'malformedToken':
+      return unauthorized(error, place, 'The API token is empty or holds characters that no token has');
+    case 'refusedHere':
+      return unavailable(error, place, problem.why.replace(/\.$/, ''), { disposition: 'stall' });
+    case 'unreadable':
+      return unavailable(error, place, 'the answer could not be understood');
+    case 'unreachable':
+      return unavailable(error, place, 'no answer from the Machines API');
+  }
+}
+
+type StatusProblem = Extract<MachinesApiError['problem'], { kind: 'status' }>;
+
+function byStatus(
+  error: MachinesApiError,
+  { status, retryNotBefore }: StatusProblem,
+  place: CallPlace,
+): Failure<DeliveryFailureReason> {
+  const asked = retryNotBefore(place.now);
+  switch (status) {
+    case 401:
+      return unauthorized(error, place, 'Fly does not accept the API token (HTTP 401): malformed or expired');
+    case 403:
+      return unauthorized(error, place, 'The API token is valid, but not for this (HTTP 403)');
+    case 404:
+      return appNotFound(error, place);
+    case 409:
+    case 412:
+      return unavailable(error, place, `something else is changing it (HTTP ${status}); looking again soon`, {
+        notBefore: asked ?? place.now + LOOK_AGAIN_MS,
+      });
+    case 429:
+      return unavailable(error, place, "Fly's rate limit is reached (HTTP 429)", {
+        notBefore: asked ?? place.now + RATE_LIMIT_PAUSE_MS,
+      });
+    default:
+      return unavailable(error, place, `Fly answered HTTP ${status}`, {
+        ...(asked !== undefined && { notBefore: asked }),
+        ...(isRefusal(status) && { disposition: 'stall' }),
+      });
+  }
+}
+
+/** Any other 4xx will be the same next time; 408 is a wait that was cut short. */
+function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500 && status !== 408;
+}
+
+function unauthorized(error: MachinesApiError, { app }: CallPlace, what: string) {
+  const fix = `create a token with \`fly tokens create deploy -a ${app}\` and put it into the referenced Secret`;
+  return {
+    reason: 'Unauthorized',
+    disposition: 'stall',
+    message: `Fly app ${app}: could not ${error.action}. ${what}; ${fix}${reference(error)}.`,
+  } as const;
+}
+
+function appNotFound(error: MachinesApiError, { app }: CallPlace) {
+  return {
+    reason: 'AppNotFound',
+    disposition: 'stall',
+    message:
+      `Fly app ${app} does not exist, or not in the organization of the API token (HTTP 404); ` +
+      `correct the delivery's \`fly.app\` or create the app${reference(error)}.`,
+  } as const;
+}
+
+function unavailable(
+  error: MachinesApiError,
+  { app }: CallPlace,
+  what: string,
+  change: Partial<Pick<Failure, 'disposition' | 'notBefore'>> = {},
+): Failure<DeliveryFailureReason> {
+  return {
+    reason: 'PlatformUnavailable',
+    disposition: 'retry',
+    message: `Fly app ${app}: could not ${error.action}: ${what}${reference(error)}.`,
+    ...change,
+  };
+}
+
+function reference({ requestId }: MachinesApiError): string {
+  return requestId === undefined ? '' : ` (fly-request-id ${requestId})`;
+}
