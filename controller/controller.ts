@@ -163,7 +163,7 @@ export class Controller {
       ...{ clock, random, ...outgoing },
       ...{ bindings: this.#bindings, secrets: this.#secrets, events: this.#events, memory: new Memory() },
     };
-    const recorder = new RunRecorder(metrics, this.#bindings);
+    const recorder = new RunRecorder(metrics, this.#bindings, clock);
     return new Workers({
       ...{ queue: this.#queue, clock, log },
       reconcile: (key, runLog, signal) => reconcile(world, key, runLog, signal),

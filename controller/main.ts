@@ -49,9 +49,9 @@ async function start(config: Config, log: Logger): Promise<number> {
   });
   const server = await startServer({
     ...config.metricsAddress,
-    metrics: () => metrics.registry.metrics(),
-    healthChecks: { workers: () => !controller.isStuck },
-    readyChecks: { caches: () => controller.isReady },
+    metrics: metrics.registry,
+    health: { workers: () => !controller.isStuck },
+    readiness: { caches: () => controller.isReady },
   });
   log.info({ ...server.address, version, identity: config.leaderElection.identity }, 'listening');
   const stopping = new AbortController();

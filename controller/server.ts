@@ -54,7 +54,10 @@ async function answer(options: ServerOptions, method?: string, url?: string): Pr
   return page();
 }
 
-function pageAt(options: ServerOptions, path: string | undefined): (() => Answer | Promise<Answer>) | undefined {
+function pageAt(
+  options: ServerOptions,
+  path: string | undefined,
+): (() => Answer | Promise<Answer>) | undefined {
   switch (path) {
     case '/metrics':
       return () => scrape(options.metrics);

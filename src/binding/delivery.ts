@@ -25,6 +25,8 @@ export interface RolloutProgress {
   readonly done: boolean;
   /** Earliest next look, epoch ms; only while not done. */
   readonly retryAt?: EpochMs | undefined;
+  /** What it waits for, when that is more than a start. */
+  readonly note?: string | undefined;
 }
 
 /** The token now stands in the app's vault; no machine has it yet. */
@@ -54,7 +56,8 @@ export function rolled(record: DeliveryRecord, progress: RolloutProgress, at: Ep
   const startedAt = record.rolloutStartedAt ?? timestamp(at);
   const next = { ...record, machines: { ...progress.machines }, rolloutStartedAt: startedAt };
   if (!progress.done) {
-    const message = `${current} of ${total - skipped} machines run with the current token.`;
+    const count = `${current} of ${total - skipped} machines have the current token.`;
+    const message = progress.note === undefined ? count : `${count} ${progress.note}`;
     return judged(next, { status: 'False', reason: 'RollingOut', message }, at);
   }
   const { rolloutStartedAt: _over, ...rest } = next;

@@ -19,7 +19,6 @@ export type StepResult =
   | { type: 'issued'; token: StoredToken }
   | { type: 'issueFailed'; failure: Failure<IssueFailureReason> }
   | { type: 'secretWritten'; token: StoredToken }
-  | { type: 'secretForeign'; owner: string }
   | { type: 'recorded' }
   | { type: 'flySecretSet'; write: SecretWrite; at: EpochMs }
   | { type: 'rolled'; progress: RolloutProgress; at: EpochMs }
@@ -47,7 +46,6 @@ export const fold: { [T in StepResult['type']]: (run: Progress, result: Result<T
     shaped: true,
     refreshed: run.refreshed || run.held !== undefined,
   }),
-  secretForeign: (run, { owner }) => ({ ...run, foreign: owner }),
   recorded: (run) => ({ ...run, recorded: true, finalized: run.finalized || needsFinalizer(run) }),
   flySecretSet: (run, { write, at }) => {
     const isStage = strategyOf(run.facts.binding, run.subject ?? '') === 'Stage';

@@ -10,7 +10,7 @@ import { unreachableFailure } from './unreachable.ts';
 export type { IssuedToken } from './token-response.ts';
 
 /** The bounds of one token request: a slow Auth0 Action may take seconds, a token response is a few KiB. */
-export const TOKEN_REQUEST_LIMITS: CallLimits = { deadlineMs: 15_000, maxBodyBytes: 1024 * 1024 };
+export const TOKEN_REQUEST_LIMITS: CallLimits = { deadlineMs: 10_000, maxBodyBytes: 1024 * 1024 };
 
 /** A request for a token by client credentials (RFC 6749 §4.4), sent with client_secret_post. */
 export interface TokenRequest {

@@ -3,7 +3,7 @@ import { dirname, join, normalize, relative } from 'node:path';
 import ts from 'typescript';
 
 const ROOT = join(import.meta.dirname, '../..');
-const FOLDERS = ['src', 'controller', 'sandbox', 'crds', 'charts', 'test'];
+const FOLDERS = ['src', 'controller', 'sandbox', 'crds', 'charts', 'docs', 'test'];
 
 /** A file of ours as the architecture sees it. */
 export interface SourceFile {

@@ -12,7 +12,7 @@ import { deletion, deliver, fresh, issue, outage, recorded, refusal } from './re
 /** Everything a step may report. */
 const REPORTS: Readonly<Record<Step, readonly StepResult[]>> = {
   acquiringToken: [issue.acquiringToken, { type: 'issueFailed', failure: outage }],
-  writingSecret: [issue.writingSecret, { type: 'secretForeign', owner: 'Deployment web' }],
+  writingSecret: [issue.writingSecret],
   recording: [deliver.recording],
   settingFlySecret: [deliver.settingFlySecret, { type: 'deliveryFailed', failure: refusal, at: NOON }],
   rollingOut: [

@@ -1,0 +1,92 @@
+import { Gauge, type Registry } from 'prom-client';
+
+/** What the series of one TokenBinding show. Times in epoch ms; an absent one has no series. */
+export interface BindingView {
+  readonly namespace: string;
+  readonly name: string;
+  readonly conditions: readonly { readonly type: string; readonly status: string }[];
+  readonly expiresAt?: number | undefined;
+  readonly issuedAt?: number | undefined;
+  readonly nextRefreshAt?: number | undefined;
+  readonly lastSuccessAt?: number | undefined;
+  readonly consecutiveFailures: number;
+  readonly suspended: boolean;
+  readonly deliveries: readonly {
+    readonly name: string;
+    readonly current: boolean;
+    /** Count by state. */
+    readonly machines: Readonly<Partial<Record<string, number>>>;
+  }[];
+}
+
+const GAUGES = {
+  condition: ['Status of each condition: 1 for the one it has.', ['type', 'status']],
+  token_expiration_timestamp_seconds: ['When the token expires.', []],
+  token_issued_timestamp_seconds: ['When the token was requested.', []],
+  next_refresh_timestamp_seconds: ['When the next token will be requested.', []],
+  last_success_timestamp_seconds: ['When a token was last obtained.', []],
+  consecutive_failures: ['Failed attempts to get a token since the last success.', []],
+  suspended: ['Whether spec.suspend is true.', []],
+  delivery_current: ['Whether the delivery holds the current token.', ['delivery']],
+  rollout_machines: ['Machines of the delivery by what the rollout made of them.', ['delivery', 'state']],
+} as const;
+
+type Name = keyof typeof GAUGES;
+type Labels = Record<string, string>;
+const STATUSES = ['True', 'False', 'Unknown'];
+
+/** The per-object series: they come, change and go with their TokenBinding. */
+export class BindingSeries {
+  readonly #gauges: Readonly<Record<Name, Gauge>>;
+  /** By binding: the label sets that it has set. */
+  readonly #shown = new Map<string, [Name, Labels][]>();
+
+  constructor(registry: Registry) {
+    const make = ([name, [help, labels]]: [string, (typeof GAUGES)[Name]]) => {
+      const labelNames = ['namespace', 'name', ...labels];
+      return [name, new Gauge({ name: `tokenbinding_${name}`, help, labelNames, registers: [registry] })];
+    };
+    this.#gauges = Object.fromEntries(Object.entries(GAUGES).map(make)) as Record<Name, Gauge>;
+  }
+
+  /** Makes the series of the binding what the view says; what it had before and the view has not is removed. */
+  set(view: BindingView): void {
+    const { namespace, name } = view;
+    this.remove(namespace, name);
+    const shown: [Name, Labels][] = [];
+    for (const [gauge, value, extra] of samples(view)) {
+      const labels = { namespace, name, ...extra };
+      this.#gauges[gauge].set(labels, value);
+      shown.push([gauge, labels]);
+    }
+    this.#shown.set(`${namespace}/${name}`, shown);
+  }
+
+  /** Removes every series of the binding. */
+  remove(namespace: string, name: string): void {
+    for (const [gauge, labels] of this.#shown.get(`${namespace}/${name}`) ?? [])
+      this.#gauges[gauge].remove(labels);
+    this.#shown.delete(`${namespace}/${name}`);
+  }
+}
+
+function* samples(view: BindingView): Generator<[Name, number, Labels]> {
+  const times = {
+    token_expiration_timestamp_seconds: view.expiresAt,
+    token_issued_timestamp_seconds: view.issuedAt,
+    next_refresh_timestamp_seconds: view.nextRefreshAt,
+    last_success_timestamp_seconds: view.lastSuccessAt,
+  };
+  for (const [gauge, at] of Object.entries(times)) if (at !== undefined) yield [gauge as Name, at / 1000, {}];
+  yield ['consecutive_failures', view.consecutiveFailures, {}];
+  yield ['suspended', Number(view.suspended), {}];
+  for (const { type, status } of view.conditions) {
+    for (const candidate of STATUSES)
+      yield ['condition', Number(candidate === status), { type, status: candidate }];
+  }
+  for (const { name: delivery, current, machines } of view.deliveries) {
+    yield ['delivery_current', Number(current), { delivery }];
+    for (const [state, count] of Object.entries(machines))
+      yield ['rollout_machines', count ?? 0, { delivery, state }];
+  }
+}

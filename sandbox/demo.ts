@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Caller } from './caller.ts';
+import { type ControllerProcess, lastLines } from './controller-process.ts';
+import { exampleBinding, exampleCredentials } from './example.ts';
+import { Journal } from './view/journal.ts';
+import { Observer } from './view/observer.ts';
+import { isRolledOut, type Snapshot } from './view/snapshot.ts';
+import type { Ending, Outcome } from './view/summary.ts';
+import type { View } from './view/view.ts';
+import type { World } from './world.ts';
+
+export interface DemoSetting {
+  readonly world: World;
+  readonly view: View;
+  /** Ends the demo when it aborts. */
+  readonly signal: AbortSignal;
+  readonly refreshes: number | undefined;
+  /** Seconds; undefined: no limit. */
+  readonly timeout: number | undefined;
+  /** Lines to try in another terminal. */
+  readonly hints: readonly string[];
+}
+
+export interface DemoResult {
+  readonly outcome: Outcome;
+  /** The controller's last log lines when it ended by itself. */
+  readonly lastWords: string | undefined;
+}
+
+export const DEMO_NAMESPACE = 'toolbridge';
+export const DEMO_BINDING = 'toolbridge-api';
+const PERIOD_MS = 500;
+
+/** Installs the controller, applies the example, and watches until one of the endings. */
+export async function runDemo(setting: DemoSetting): Promise<DemoResult> {
+  const controller = await deploy(setting.world);
+  return new Demo(setting, controller).run();
+}
+
+async function deploy(world: World): Promise<ControllerProcess> {
+  await world.installChart();
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: DEMO_NAMESPACE } };
+  await world.objects.apply([namespace, ...(await exampleCredentials(world.example))]);
+  const controller = await world.startController();
+  await world.objects.apply([await exampleBinding(world.example)]);
+  return controller;
+}
+
+class Demo {
+  readonly #setting: DemoSetting;
+  readonly #controller: ControllerProcess;
+  readonly #observer: Observer;
+  readonly #journal = new Journal();
+  readonly #startedAt = Date.now();
+  #caller: Caller | undefined;
+  #controllerEnded = false;
+
+  constructor(setting: DemoSetting, controller: ControllerProcess) {
+    this.#setting = setting;
+    this.#controller = controller;
+    this.#observer = new Observer(setting.world, DEMO_NAMESPACE, DEMO_BINDING);
+    void controller.stopped.then(() => {
+      this.#controllerEnded = true;
+    });
+  }
+
+  async run(): Promise<DemoResult> {
+    let ending = this.#ending();
+    while (ending === undefined) {
+      const snapshot = await this.#look();
+      if (snapshot) this.#show(snapshot);
+      ending = this.#ending();
+      if (ending === undefined) await this.#pause();
+    }
+    await this.#caller?.stop();
+    const { tally } = this.#journal;
+    const calls = this.#caller?.counts;
+    const durationMs = Date.now() - this.#startedAt;
+    return {
+      outcome: { ending, refreshesWanted: this.#setting.refreshes, tally, calls, durationMs },
+      lastWords: ending === 'controllerEnded' ? lastLines(this.#controller.logLines) : undefined,
+    };
+  }
+
+  #ending(): Ending | undefined {
+    const { signal, refreshes, timeout } = this.#setting;
+    if (signal.aborted) return 'interrupted';
+    if (this.#controllerEnded) return 'controllerEnded';
+    if (refreshes !== undefined && this.#journal.tally.refreshes >= refreshes) return 'reached';
+    const isLate = timeout !== undefined && Date.now() - this.#startedAt > timeout * 1000;
+    return isLate ? 'timeout' : undefined;
+  }
+
+  /** Undefined while the API server does not answer: the demo is there to outlive that. */
+  async #look(): Promise<Snapshot | undefined> {
+    try {
+      return await this.#observer.look(this.#caller);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #show(snapshot: Snapshot): void {
+    const { view, world, refreshes: refreshesWanted, hints } = this.#setting;
+    const news = this.#journal.record(snapshot);
+    // Earlier calls would fail, rightly: no machine has a token.
+    if (isRolledOut(snapshot)) this.#caller ??= world.startCaller();
+    const { tally, happenings } = this.#journal;
+    view.show({ snapshot, tally, refreshesWanted, happenings, startedAt: this.#startedAt, hints }, news);
+  }
+
+  async #pause(): Promise<void> {
+    await sleep(PERIOD_MS, undefined, { signal: this.#setting.signal }).catch(() => {});
+  }
+}

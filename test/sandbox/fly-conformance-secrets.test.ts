@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type FlyWorld, startFlyWorld } from './fixtures/fly-world.ts';
+
+let world: FlyWorld;
+before(async () => {
+  world = await startFlyWorld();
+});
+after(() => world.stop());
+
+const write = (values: Record<string, string | null>) =>
+  world.call('POST', 'shop/secrets', { body: { values } });
+
+test('setting a secret answers 201 with a digest, times and the version under both names, never the value', async () => {
+  const { status, body } = await world.call('POST', 'shop/secrets/TOKEN', { body: { value: 'first' } });
+  assert.equal(status, 201);
+  assert.equal(body.name, 'TOKEN');
+  assert.match(body.digest, /^[0-9a-f]{16}$/);
+  assert.ok(Date.parse(body.created_at) > 0 && Date.parse(body.updated_at) > 0);
+  assert.ok(Number.isInteger(body.version) && body.version > 0);
+  assert.equal(body.Version, body.version);
+  assert.ok(!JSON.stringify(body).includes('first'));
+});
+
+test('the version grows with every write to any key, also with one that changes nothing', async () => {
+  const versions: number[] = [];
+  for (const values of [{ A: '1' }, { B: '1' }, { B: '1' }, { NEVER_SET: null }]) {
+    versions.push((await write(values)).body.version);
+  }
+  const single = await world.call('DELETE', 'shop/secrets/B');
+  versions.push(single.body.version);
+  assert.deepEqual(
+    versions,
+    [...new Set(versions)].sort((a, b) => a - b),
+  );
+});
+
+test('the digest is the one the write returned, and another value has another digest', async () => {
+  const { body: written } = await world.call('POST', 'shop/secrets/TOKEN', { body: { value: 'one' } });
+  const { body: read } = await world.call('GET', 'shop/secrets/TOKEN');
+  assert.equal(read.digest, written.digest);
+  const { body: changed } = await world.call('POST', 'shop/secrets/TOKEN', { body: { value: 'two' } });
+  assert.notEqual(changed.digest, written.digest);
+});
+
+test('null in a bulk write unsets, beside others that are set', async () => {
+  await write({ KEEP: 'x', DROP: 'x' });
+  const { status, body } = await write({ NEW: 'y', DROP: null });
+  assert.equal(status, 200);
+  assert.equal(body.Version, body.version);
+  const { body: list } = await world.call('GET', 'shop/secrets');
+  const names = list.secrets.map((secret: { name: string }) => secret.name);
+  assert.ok(names.includes('KEEP') && names.includes('NEW') && !names.includes('DROP'));
+});
+
+test('the list shows no value, also when asked for it from outside a machine', async () => {
+  await write({ TOKEN: 'do-not-show' });
+  const { body } = await world.call('GET', 'shop/secrets?show_secrets=true');
+  assert.ok(!JSON.stringify(body).includes('do-not-show'));
+});
+
+test('deleting a secret removes it, and reading it then is 404', async () => {
+  await write({ GONE: 'x' });
+  assert.equal((await world.call('DELETE', 'shop/secrets/GONE')).status, 200);
+  assert.equal((await world.call('GET', 'shop/secrets/GONE')).status, 404);
+});
+
+test('an invalid name is 400 and the message echoes it with the request id', async () => {
+  const { status, body, headers } = await world.call('POST', 'shop/secrets/not-a-name', {
+    body: { value: 'x' },
+  });
+  assert.equal(status, 400);
+  assert.ok(body.error.includes('not-a-name'));
+  assert.ok(body.error.includes(headers.get('fly-request-id')));
+});
+
+test('a value that is no string is 400', async () => {
+  assert.equal((await world.call('POST', 'shop/secrets/TOKEN', { body: { value: 1 } })).status, 400);
+  assert.equal((await world.call('POST', 'shop/secrets', { body: { values: { TOKEN: 1 } } })).status, 400);
+  assert.equal((await world.call('POST', 'shop/secrets', { body: {} })).status, 400);
+});
