@@ -22,10 +22,10 @@ const DEFAULT_LIFETIME = 60;
 /** On top of the lives of all tokens: a start on a slow machine, and a rollout that has to wait. */
 const SLACK_SECONDS = 180;
 
-const ABOUT = `
-Starts a real Kubernetes API server, an OAuth issuer, an API that checks tokens, a look-alike of Fly.io with two
-machines that run an MCP server, and the controller; applies examples/tokenbinding.yaml; and lets an MCP client call
-all the time, so that a token that is not renewed in time would show as a call that fails.`;
+const ABOUT =
+  'Starts a real Kubernetes API server, an OAuth issuer, an API that checks tokens, a look-alike of Fly.io with two ' +
+  'machines that run an MCP server, and the controller; applies examples/tokenbinding.yaml; and lets an MCP client ' +
+  'call all the time, so that a token that is not renewed in time would show as a call that fails.';
 
 const FOOTER = `
 Examples:
@@ -66,7 +66,7 @@ export function parseDemo(argv: readonly string[]): ParsedDemo {
 
 function define(): Command {
   return new Command('npm start --')
-    .description(`Shows a TokenBinding keep the token of a running app fresh.\n${ABOUT}`)
+    .description(`Shows a TokenBinding keep the token of a running app fresh.\n\n${ABOUT}`)
     .option('--refreshes <n>', 'end after n refreshes, 1 to 1000', whole(1, 1000))
     .option(
       '--lifetime <seconds>',

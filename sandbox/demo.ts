@@ -11,19 +11,18 @@ import type { World } from './world.ts';
 
 export interface DemoSetting {
   readonly world: World;
+  readonly controller: ControllerProcess;
   readonly view: View;
   /** Ends the demo when it aborts. */
   readonly signal: AbortSignal;
   readonly refreshes: number | undefined;
   /** Seconds; undefined: no limit. */
   readonly timeout: number | undefined;
-  /** Lines to try in another terminal. */
-  readonly hints: readonly string[];
 }
 
 export interface DemoResult {
   readonly outcome: Outcome;
-  /** The controller's last log lines when it ended by itself. */
+  /** How the controller ended and what it logged last, when it ended by itself. */
   readonly lastWords: string | undefined;
 }
 
@@ -31,36 +30,36 @@ export const DEMO_NAMESPACE = 'toolbridge';
 export const DEMO_BINDING = 'toolbridge-api';
 const PERIOD_MS = 500;
 
-/** Installs the controller, applies the example, and watches until one of the endings. */
-export async function runDemo(setting: DemoSetting): Promise<DemoResult> {
-  const controller = await deploy(setting.world);
-  return new Demo(setting, controller).run();
-}
-
-async function deploy(world: World): Promise<ControllerProcess> {
+/** Installs and starts the controller and applies the example. */
+export async function deployDemo(world: World, signal: AbortSignal): Promise<ControllerProcess> {
   await world.installChart();
-  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: DEMO_NAMESPACE } };
-  await world.objects.apply([namespace, ...(await exampleCredentials(world.example))]);
+  signal.throwIfAborted();
+  await world.createNamespace(DEMO_NAMESPACE);
+  await world.objects.apply(await exampleCredentials(world.example));
   const controller = await world.startController();
   await world.objects.apply([await exampleBinding(world.example)]);
   return controller;
 }
 
+/** Watches what becomes of the example until one of the endings. */
+export function runDemo(setting: DemoSetting): Promise<DemoResult> {
+  return new Demo(setting).run();
+}
+
 class Demo {
   readonly #setting: DemoSetting;
-  readonly #controller: ControllerProcess;
   readonly #observer: Observer;
   readonly #journal = new Journal();
   readonly #startedAt = Date.now();
   #caller: Caller | undefined;
-  #controllerEnded = false;
+  /** Its exit code or signal once it has ended. */
+  #ended: number | string | undefined;
 
-  constructor(setting: DemoSetting, controller: ControllerProcess) {
+  constructor(setting: DemoSetting) {
     this.#setting = setting;
-    this.#controller = controller;
     this.#observer = new Observer(setting.world, DEMO_NAMESPACE, DEMO_BINDING);
-    void controller.stopped.then(() => {
-      this.#controllerEnded = true;
+    void setting.controller.stopped.then((how) => {
+      this.#ended = how;
     });
   }
 
@@ -78,14 +77,18 @@ class Demo {
     const durationMs = Date.now() - this.#startedAt;
     return {
       outcome: { ending, refreshesWanted: this.#setting.refreshes, tally, calls, durationMs },
-      lastWords: ending === 'controllerEnded' ? lastLines(this.#controller.logLines) : undefined,
+      lastWords: ending === 'controllerEnded' ? this.#lastWords() : undefined,
     };
+  }
+
+  #lastWords(): string {
+    return `The controller ended by itself (${this.#ended}). Its last lines:\n${lastLines(this.#setting.controller.logLines)}`;
   }
 
   #ending(): Ending | undefined {
     const { signal, refreshes, timeout } = this.#setting;
     if (signal.aborted) return 'interrupted';
-    if (this.#controllerEnded) return 'controllerEnded';
+    if (this.#ended !== undefined) return 'controllerEnded';
     if (refreshes !== undefined && this.#journal.tally.refreshes >= refreshes) return 'reached';
     const isLate = timeout !== undefined && Date.now() - this.#startedAt > timeout * 1000;
     return isLate ? 'timeout' : undefined;
@@ -101,12 +104,12 @@ class Demo {
   }
 
   #show(snapshot: Snapshot): void {
-    const { view, world, refreshes: refreshesWanted, hints } = this.#setting;
+    const { view, world, refreshes: refreshesWanted } = this.#setting;
     const news = this.#journal.record(snapshot);
     // Earlier calls would fail, rightly: no machine has a token.
     if (isRolledOut(snapshot)) this.#caller ??= world.startCaller();
     const { tally, happenings } = this.#journal;
-    view.show({ snapshot, tally, refreshesWanted, happenings, startedAt: this.#startedAt, hints }, news);
+    view.show({ snapshot, tally, refreshesWanted, happenings, startedAt: this.#startedAt }, news);
   }
 
   async #pause(): Promise<void> {

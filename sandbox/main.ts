@@ -1,21 +1,28 @@
 import { dirname } from 'node:path';
 import { resolveBinaries } from './control-plane/index.ts';
-import { DEMO_BINDING, DEMO_NAMESPACE, type DemoResult, runDemo } from './demo.ts';
+import { DEMO_BINDING, DEMO_NAMESPACE, type DemoResult, deployDemo, runDemo } from './demo.ts';
 import { type DemoOptions, parseDemo } from './demo-options.ts';
 import { EXIT, exitCodeOf, summaryLines, summaryOf } from './view/summary.ts';
-import { liveView, paintFor, plainView, type View } from './view/view.ts';
+import { liveView, type Output, paintFor, plainView, type View } from './view/view.ts';
 import { startWorld, type World } from './world.ts';
 
 /** After the first signal; then whatever is left falls to the watchdogs. */
 const STOP_DEADLINE_MS = 15_000;
+/** A terminal and npm may both pass on the same Ctrl-C. */
+const SAME_SIGNAL_MS = 500;
 
 const { env, stdout, stderr } = process;
 const stopping = new AbortController();
+let interruptedAt = 0;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
 process.exit(await main());
 
 function interrupt(): void {
-  if (stopping.signal.aborted) process.exit(EXIT.interrupted);
+  if (stopping.signal.aborted) {
+    if (performance.now() - interruptedAt > SAME_SIGNAL_MS) process.exit(EXIT.interrupted);
+    return;
+  }
+  interruptedAt = performance.now();
   stderr.write('\nstopping (once more to leave at once)\n');
   stopping.abort();
   setTimeout(() => process.exit(EXIT.interrupted), STOP_DEADLINE_MS);
@@ -45,35 +52,44 @@ async function demonstrate(options: DemoOptions): Promise<number> {
   let result: DemoResult;
   try {
     const { refreshes, timeout } = options;
-    const hints = await hintsFor(world);
-    result = await runDemo({ world, view: viewFor(options), signal, refreshes, timeout, hints });
+    const controller = await deployDemo(world, signal);
+    await showHints(world, options);
+    result = await runDemo({ world, controller, view: viewFor(options), signal, refreshes, timeout });
   } finally {
     await world.stop();
   }
   return report(result, options);
 }
 
-function viewFor({ output }: DemoOptions): View {
-  const stream = output === 'json' ? stderr : stdout;
+function streamFor({ output }: DemoOptions): Output {
+  return output === 'json' ? stderr : stdout;
+}
+
+function viewFor(options: DemoOptions): View {
+  const stream = streamFor(options);
   const isLive = stream.isTTY === true && env.TERM !== 'dumb';
   const paint = paintFor(isLive && !env.NO_COLOR);
   return isLive ? liveView(stream, paint) : plainView(stream, paint);
 }
 
-/** The user's own kubectl, if any, goes before ours. */
-async function hintsFor({ cluster }: World): Promise<string[]> {
+/** Above the view, so that a narrow terminal wraps these lines instead of cutting them. */
+async function showHints({ cluster }: World, options: DemoOptions): Promise<void> {
   const { kubectl } = await resolveBinaries(env, { progress: stderr, only: ['kubectl'] });
-  return [
-    `export KUBECONFIG=${cluster.adminKubeconfig} PATH="$PATH:${dirname(kubectl)}"`,
+  const hints = [
+    'Try in another terminal:',
+    `export KUBECONFIG=${cluster.adminKubeconfig}`,
+    // The user's own kubectl, if any, goes before ours.
+    `export PATH="$PATH:${dirname(kubectl)}"`,
     `kubectl get tb -n ${DEMO_NAMESPACE} --watch`,
     `kubectl describe tb -n ${DEMO_NAMESPACE} ${DEMO_BINDING}`,
     `kubectl events -n ${DEMO_NAMESPACE} --watch`,
   ];
+  streamFor(options).write(`\n${hints.join('\n  ')}\n\n`);
 }
 
 function report({ outcome, lastWords }: DemoResult, { output }: DemoOptions): number {
   const summary = summaryOf(outcome);
-  if (lastWords !== undefined) stderr.write(`\nThe controller's last lines:\n${lastWords}\n`);
+  if (lastWords !== undefined) stderr.write(`\n${lastWords}\n`);
   const text = output === 'json' ? JSON.stringify(summary, null, 2) : `\n${summaryLines(summary).join('\n')}`;
   stdout.write(`${text}\n`);
   return exitCodeOf(summary);

@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Caller, startCaller } from './caller.ts';
-import { type ChartValues, type InstalledChart, installChart, uninstallChart } from './chart.ts';
+import {
+  CHART_NAMESPACE,
+  type ChartValues,
+  type InstalledChart,
+  installChart,
+  uninstallChart,
+} from './chart.ts';
 import { ClusterObjects } from './cluster-objects.ts';
 import {
   type ControlPlane,
@@ -47,6 +53,7 @@ export class World {
   readonly #watchdog: Watchdog;
   readonly #stack: AsyncDisposableStack;
   readonly #controllers: ControllerProcess[] = [];
+  readonly #namespaces: string[] = [];
   #chart: InstalledChart | undefined;
 
   /** Called by `startWorld`. */
@@ -66,9 +73,17 @@ export class World {
     return { domain: issuer.domain, audience, clientId, clientSecret, app, apiToken: fly.deployToken(app) };
   }
 
+  /** @throws when it is there already: what we make, we remove from somebody else's cluster in the end */
+  async createNamespace(name: string): Promise<void> {
+    const { code, stderr } = await this.cluster.kubectl(['create', 'namespace', name]);
+    if (code !== 0) throw new Error(`namespace ${name} cannot be made for the sandbox: ${stderr.trim()}`);
+    this.#namespaces.push(name);
+  }
+
   /** Installs the chart: CRD, rights and ServiceAccount are at work; there is no node to run its Pod. */
   async installChart(values: ChartValues = {}): Promise<void> {
     this.#say('installing the chart');
+    await this.createNamespace(CHART_NAMESPACE);
     const ours = {
       // The controller is a process of ours, and what we put into somebody's cluster is to go again.
       ...{ replicaCount: 0, crds: { keep: false } },
@@ -110,16 +125,34 @@ export class World {
     return caller;
   }
 
-  /** Ends every process and removes every file; controllers get a moment to give their Lease back. */
+  /** Ends every process and removes every file, and what was put into somebody else's cluster. */
   async stop(): Promise<void> {
+    try {
+      // The controllers must still run: a binding that promises a cleanup goes only after that.
+      if (this.#options.env.USE_EXISTING_CLUSTER === 'true') await this.#leaveCluster();
+    } finally {
+      await this.#stopControllers();
+      await this.#stack.disposeAsync();
+    }
+  }
+
+  async #leaveCluster(): Promise<void> {
+    this.#say('removing what was installed');
+    const own = this.#namespaces.filter((name) => name !== CHART_NAMESPACE);
+    const remove = ['delete', 'namespace', '--timeout=60s', '--ignore-not-found'];
+    if (own.length > 0) await this.cluster.kubectl([...remove, ...own]);
+    if (this.#chart) await uninstallChart(this.cluster);
+    if (this.#namespaces.includes(CHART_NAMESPACE)) await this.cluster.kubectl([...remove, CHART_NAMESPACE]);
+  }
+
+  /** They get a moment to give their Lease back. */
+  async #stopControllers(): Promise<void> {
     for (const controller of this.#controllers) controller.kill('SIGTERM');
     const ended = Promise.all(this.#controllers.map(({ stopped }) => stopped));
     const waiting = new AbortController();
     const grace = sleep(GRACE_MS, undefined, { signal: waiting.signal }).catch(() => {});
     await Promise.race([ended, grace]);
     waiting.abort();
-    if (this.#options.env.USE_EXISTING_CLUSTER === 'true' && this.#chart) await uninstallChart(this.cluster);
-    await this.#stack.disposeAsync();
   }
 
   #say(line: string): void {

@@ -15,9 +15,17 @@ export interface RequestEntry {
 /** Every request since the start, refused ones included. */
 export class RequestLog {
   readonly #entries: RequestEntry[] = [];
+  readonly #listeners = new Set<(entry: RequestEntry) => void>();
 
   add(entry: RequestEntry): void {
     this.#entries.push(entry);
+    for (const listener of this.#listeners) listener(entry);
+  }
+
+  /** Tells `listener` every later request, its effect done and its response on the way. Gives what ends that. */
+  onAdd(listener: (entry: RequestEntry) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   entries(): readonly RequestEntry[] {

@@ -7,7 +7,7 @@ import {
   type Snapshot,
 } from './snapshot.ts';
 
-export type Colour = 'bold' | 'dim' | 'green' | 'yellow' | 'red' | 'cyan';
+export type Colour = 'bold' | 'dim' | 'green' | 'yellow' | 'red';
 
 /** Colours a text, or does not. */
 export type Paint = (colour: Colour, text: string) => string;
@@ -19,8 +19,6 @@ export interface FrameModel {
   readonly happenings: readonly Happening[];
   /** Epoch ms. */
   readonly startedAt: number;
-  /** Lines to try in another terminal. */
-  readonly hints: readonly string[];
 }
 
 const SHOWN_HAPPENINGS = 8;
@@ -29,7 +27,7 @@ const CONDITIONS = ['Ready', 'Issued', 'Delivered', 'Reconciling', 'Stalled', 'D
 
 /** One picture of the demo, in lines that are not yet cut to a width. */
 export function frame(model: FrameModel, paint: Paint): string[] {
-  const { snapshot, startedAt, hints } = model;
+  const { snapshot, startedAt } = model;
   const title = (text: string) => paint('bold', text);
   return [
     `${title('TokenBinding sandbox')}  ${duration(snapshot.at - startedAt)}  ${paint('dim', 'Ctrl-C ends it')}`,
@@ -44,9 +42,6 @@ export function frame(model: FrameModel, paint: Paint): string[] {
     '',
     title('What just happened'),
     ...model.happenings.slice(-SHOWN_HAPPENINGS).map((one) => `  ${happeningLine(one, paint)}`),
-    '',
-    title('In another terminal'),
-    ...hints.map((hint) => `  ${paint('cyan', hint)}`),
   ];
 }
 

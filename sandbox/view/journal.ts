@@ -42,13 +42,6 @@ export class Journal {
     return news;
   }
 
-  /** Adds what no snapshot shows. */
-  note(text: string, isTrouble = false): Happening {
-    const happening = { at: Date.now(), text, isTrouble };
-    this.happenings.push(happening);
-    return happening;
-  }
-
   #eventNews({ events }: Snapshot): News[] {
     const fresh = events.filter(({ key }) => !this.#events.has(key));
     for (const { key } of fresh) this.#events.add(key);
@@ -103,13 +96,11 @@ function healthNews(before: MachineView | undefined, { id, health }: MachineView
 
 function readyNews(before: Snapshot | undefined, snapshot: Snapshot): News[] {
   const ready = conditionOf(snapshot, 'Ready');
-  if (!ready || (before && conditionOf(before, 'Ready')?.status === ready.status)) return [];
-  return [
-    {
-      text: `binding Ready=${ready.status} (${ready.reason}): ${ready.message}`,
-      isTrouble: ready.status !== 'True',
-    },
-  ];
+  const previous = before && conditionOf(before, 'Ready');
+  if (!ready || previous?.status === ready.status) return [];
+  const text = `binding Ready=${ready.status} (${ready.reason}): ${ready.message}`;
+  // A binding begins without a token; only one that had one and lost it is in trouble.
+  return [{ text, isTrouble: previous?.status === 'True' }];
 }
 
 function callNews(before: Snapshot | undefined, { calls }: Snapshot): News[] {

@@ -46,8 +46,7 @@ export function plainView(output: Output, paint: Paint): View {
   let saidAt: number | undefined;
   const say = (happening: Happening) => output.write(`${happeningLine(happening, paint)}\n`);
   return {
-    show: ({ snapshot, hints }, news) => {
-      if (saidAt === undefined) for (const hint of hints) output.write(`${hint}\n`);
+    show: ({ snapshot }, news) => {
       for (const happening of news) say(happening);
       if (saidAt !== undefined && snapshot.at - saidAt < HEARTBEAT_MS) return;
       saidAt = snapshot.at;

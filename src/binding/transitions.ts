@@ -1,5 +1,5 @@
 import { DISPOSITIONS, type FailureReason } from '../failure.ts';
-import { type Condition, isTrue } from './conditions.ts';
+import { type Condition, isTrue, timestamp } from './conditions.ts';
 import { deliveredCondition } from './delivery.ts';
 import type { Progress } from './progress.ts';
 import type { TokenBindingStatus } from './token-binding.generated.ts';
@@ -23,7 +23,7 @@ export function transitions(progress: Progress, after: TokenBindingStatus): Tran
 function refreshes(progress: Progress, before: TokenBindingStatus | undefined): Transition[] {
   const { token, refreshed, facts } = progress;
   if (!refreshed || !token) return [];
-  const expiry = new Date(token.expiresAt).toISOString();
+  const expiry = timestamp(token.expiresAt);
   const { name } = facts.binding.spec.secret;
   const issued = normal('TokenIssued', 'Issue', `Token ${token.id} was issued; it expires at ${expiry}.`);
   const stored = normal('SecretWritten', 'Write', `Token ${token.id} is stored in Secret ${name}.`);
