@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { CrashingWorld } from '../support/crashing-world.ts';
+import type { Death } from '../support/mortal.ts';
+import { CrashSite, type Ground, prepareGround } from './crash-site.ts';
+
+/** What a controller goes through, once per round. */
+interface Story {
+  readonly title: string;
+  /** Apps on Fly by name, and how many machines they have. */
+  readonly apps: Readonly<Record<string, number>>;
+  /** How often each effect is needed; leases and records of progress are not counted. */
+  readonly needed: Readonly<Record<string, number>>;
+  /** What is there before, settled. Gives the binding's name. */
+  arrange(site: CrashSite, round: number): Promise<string>;
+  /** What a person does, and the controller has to follow. */
+  act(site: CrashSite, round: number): Promise<void>;
+  verify(site: CrashSite, round: number): Promise<void>;
+}
+
+const STORIES: readonly Story[] = [
+  {
+    title: 'a first issue',
+    apps: { shop: 2 },
+    needed: { 'issue token': 1, 'create secrets': 1, 'set secret': 1, 'update machine': 2 },
+    arrange: async (_site, round) => `new-${round}`,
+    act: (site, round) => site.create(`new-${round}`, [`shop/TOKEN_${round}`]),
+    verify: (site, round) => assertSpread(site, `new-${round}`, [`shop/TOKEN_${round}`]),
+  },
+  {
+    title: 'a refresh with two deliveries',
+    apps: { shop: 1, desk: 1 },
+    needed: { 'issue token': 1, 'apply secrets': 1, 'set secret': 2, 'update machine': 2 },
+    arrange: async (site, round) => {
+      if (round === 1) await createSettled(site, 'steady', ['shop/TOKEN', 'desk/TOKEN']);
+      return 'steady';
+    },
+    act: (site, round) => site.requestRefresh('steady', String(round)),
+    verify: async (site, round) => {
+      await assertSpread(site, 'steady', ['shop/TOKEN', 'desk/TOKEN']);
+      const binding = await site.binding('steady');
+      assert.equal(binding?.status?.lastHandledRefreshAt, String(round));
+    },
+  },
+  {
+    title: 'a delivery pointed at another key, policy Delete',
+    apps: { shop: 1 },
+    needed: { 'set secret': 1, 'unset secret': 1, 'update machine': 1 },
+    arrange: async (site, round) => {
+      if (round === 1) await createSettled(site, 'moving', ['shop/TOKEN_0'], 'Delete');
+      return 'moving';
+    },
+    act: (site, round) => site.retarget('moving', [`shop/TOKEN_${round}`]),
+    verify: async (site, round) => {
+      await assertSpread(site, 'moving', [`shop/TOKEN_${round}`]);
+      await assertGone(site, `shop/TOKEN_${round - 1}`);
+    },
+  },
+  {
+    title: 'a deletion, policy Delete',
+    apps: { shop: 1 },
+    needed: { 'unset secret': 1, 'patch tokenbindings': 1 },
+    arrange: async (site, round) => {
+      await createSettled(site, `old-${round}`, [`shop/TOKEN_${round}`], 'Delete');
+      return `old-${round}`;
+    },
+    act: (site, round) => site.delete(`old-${round}`),
+    verify: async (site, round) => {
+      assert.equal(await site.binding(`old-${round}`), undefined, 'the binding must go');
+      assert.equal(site.hasSecret(`shop/TOKEN_${round}`), false, 'the remote secret must go');
+    },
+  },
+];
+
+/** A Fly lease is taken for half a minute; that of a dead process has to run out. */
+const LEASE_MS = 31_000;
+
+async function createSettled(site: CrashSite, name: string, places: readonly string[], policy?: string) {
+  await site.create(name, places, policy);
+  const world = await CrashingWorld.start(site);
+  await world.settle(`${site.namespace}/${name}`);
+  await world.stop();
+}
+
+/** The newest token is stored, delivered and runs everywhere, and the status says so. */
+async function assertSpread(site: CrashSite, name: string, places: readonly string[]): Promise<void> {
+  const token = await site.storedToken(name);
+  assert.ok(site.isNewest(token), 'the Secret must hold the newest token');
+  for (const place of places) {
+    assert.ok(site.hasSecret(place), `the vault must hold ${place}`);
+    const running = await site.running(place);
+    assert.ok(running.length > 0 && running.every((value) => value === token), `machines must run ${place}`);
+  }
+  const { status } = (await site.binding(name)) ?? {};
+  const conditions = status?.conditions?.map(({ type, status: value }) => `${type}=${value}`);
+  assert.deepEqual(conditions, ['Ready=True', 'Issued=True', 'Delivered=True']);
+  assert.equal(status?.deliveriesReady, `${places.length}/${places.length}`);
+  assert.deepEqual(status?.cleanups, []);
+}
+
+async function assertGone(site: CrashSite, place: string): Promise<void> {
+  assert.equal(site.hasSecret(place), false, `the vault must not hold ${place} any more`);
+  assert.deepEqual(await site.running(place), [undefined], `no machine may run ${place} any more`);
+}
+
+/** Plays one round with a death in it, then lets a new process go on. Gives whether there was a death. */
+async function playRound(story: Story, site: CrashSite, death: Death): Promise<boolean> {
+  const round = death.effect;
+  const key = `${site.namespace}/${await story.arrange(site, round)}`;
+  await story.act(site, round);
+  const doomed = await CrashingWorld.start(site, death);
+  const survived = await doomed.settle(key);
+  await doomed.stop();
+  site.clock.shift(LEASE_MS);
+  const heir = await CrashingWorld.start(site);
+  await heir.settle(key);
+  await heir.stop();
+  await story.verify(site, round);
+  const effects = [...doomed.effects, ...heir.effects];
+  for (const [name, needed] of Object.entries(story.needed)) {
+    assert.ok(count(effects, name) >= needed, `"${name}" must happen ${needed} times`);
+  }
+  const repeated = repetitions(story, effects);
+  assert.ok(repeated.length <= (survived ? 0 : 1), `done more often than needed: ${repeated.join(', ')}`);
+  return !survived;
+}
+
+/** What was done more often than needed, once per time too many. */
+function repetitions({ needed }: Story, effects: readonly string[]): string[] {
+  const spare: Record<string, number> = { ...needed };
+  return effects.filter((name) => {
+    if (BOOKKEEPING.has(name)) return false;
+    spare[name] = (spare[name] ?? 0) - 1;
+    return spare[name] < 0;
+  });
+}
+
+/** Locks, and notes on how far the work has come: how many there are depends on when machines get ready. */
+const BOOKKEEPING = new Set([
+  ...['patch tokenbindings/status', 'lease machine', 'release machine'],
+  // The hand-over of a new Secret's fields from its create to the applies.
+  'patch secrets',
+]);
+
+const count = (effects: readonly string[], name: string) =>
+  effects.filter((candidate) => candidate === name).length;
+
+const siteName = (story: number, moment: Death['moment']) => `story-${story}-${moment}`;
+
+let ground: Ground;
+before(async () => {
+  const moments = ['before', 'after'] as const;
+  ground = await prepareGround(
+    STORIES.flatMap((_, index) => moments.map((moment) => siteName(index, moment))),
+  );
+});
+after(() => ground?.stop());
+
+describe('a controller that dies', { concurrency: 4 }, () => {
+  for (const [index, story] of STORIES.entries()) {
+    for (const moment of ['before', 'after'] as const) {
+      test(`right ${moment} any effect of ${story.title} leaves what its heir completes, repeating one at most`, async (t) => {
+        const site = await CrashSite.open(ground, siteName(index, moment), story.apps);
+        try {
+          let effect = 1;
+          while (await playRound(story, site, { effect, moment })) effect += 1;
+          t.diagnostic(`${effect - 1} deaths`);
+          const needed = Object.values(story.needed).reduce((sum, times) => sum + times, 0);
+          assert.ok(effect > needed, 'it must die at every effect');
+        } finally {
+          await site.close();
+        }
+      });
+    }
+  }
+});
