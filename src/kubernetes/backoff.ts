@@ -1,12 +1,13 @@
 import type { Clock } from '../clock.ts';
 
 const FIRST_MS = 800;
-const CEILING_MS = 15_000;
+const CEILING_MS = 5_000;
 const HEALTHY_AFTER_MS = 120_000;
 
 /**
- * Waits between attempts at one thing, as client-go's reflector spaces them: 800 ms doubling, jittered
- * upwards to at most 30 s, and from the start again when the last failure is two minutes old.
+ * Waits between attempts at one thing, as client-go's reflector spaces them: 800 ms doubling, jittered upwards,
+ * and from the start again when the last failure is two minutes old. The ceiling is lower, at most 10 s: a
+ * handful of watches weigh nothing, and people wait for what a corrected Secret brings.
  */
 export class Backoff {
   readonly #clock: Clock;
@@ -20,7 +21,12 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** The wait in milliseconds (800 to 30,000) after one more failure. */
+  /** The thing worked: the next failure is a first one. */
+  succeeded(): void {
+    this.#failures = 0;
+  }
+
+  /** The wait in milliseconds (800 to 10,000) after one more failure. */
   next(): number {
     const now = this.#clock.monotonic();
     if (now - this.#lastAt > HEALTHY_AFTER_MS) this.#failures = 0;

@@ -97,6 +97,7 @@ export class Informer<T> {
     this.#store.beginList();
     const snapshot = await listPages(client, selection, (object) => toEntry(object, project), signal);
     this.#store.replace(snapshot);
+    this.#backoff.succeeded();
     this.#synced = true;
     return snapshot.resourceVersion;
   }
@@ -115,6 +116,7 @@ export class Informer<T> {
       this.#store.observe(event);
       this.#position = event.object.metadata.resourceVersion;
       this.#fruitless = 0;
+      this.#backoff.succeeded();
       events += 1;
     }
     if (events === 0 && clock.monotonic() - openedAt < SHORT_STREAM_MS) {
