@@ -1,3 +1,4 @@
+import { REFRESH_REQUESTED_AT } from '../src/binding/names.ts';
 import type { StepResult } from '../src/binding/results.ts';
 import type { StoredToken } from '../src/binding/stored-token.ts';
 import { FailureError, type IssueFailureReason } from '../src/failure.ts';
@@ -33,6 +34,7 @@ async function requestOne({ world, key, signal, binding }: Run): Promise<StoredT
     key,
     fingerprint: fingerprint(binding, clientId),
     dataKey: binding.spec.secret.key,
+    refreshRequest: binding.metadata.annotations?.[REFRESH_REQUESTED_AT],
   });
   world.memory.held.set(key, { uid: binding.metadata.uid, token, value: issued.value });
   return token;
@@ -40,8 +42,12 @@ async function requestOne({ world, key, signal, binding }: Run): Promise<StoredT
 
 function describe(
   issued: IssuedToken,
-  about: { key: string; fingerprint: string; dataKey: string },
+  about: { key: string; fingerprint: string; dataKey: string; refreshRequest: string | undefined },
 ): StoredToken {
   const { value, ...rest } = issued;
-  return { ...rest, id: value.id(about.key), fingerprint: about.fingerprint, key: about.dataKey };
+  const { key, fingerprint, dataKey, refreshRequest } = about;
+  return {
+    ...{ ...rest, id: value.id(key), fingerprint, key: dataKey },
+    ...(refreshRequest === undefined ? {} : { refreshRequest }),
+  };
 }

@@ -17,6 +17,8 @@ export interface OutsideOptions {
   readonly machines: number;
   /** Clients of the issuer besides the one of the example. */
   readonly clients: readonly IssuerClient[];
+  /** Audiences of the issuer besides the one of the example; absolute URIs. */
+  readonly audiences: readonly string[];
   /** Whether Fly's published rate limits hold. */
   readonly rateLimit: boolean;
 }
@@ -53,7 +55,7 @@ export async function startOutside(stack: AsyncDisposableStack, options: Outside
   const issuer = await startIssuer({
     authority,
     clients: [client, ...options.clients],
-    audiences: [AUDIENCE],
+    audiences: [AUDIENCE, ...options.audiences],
     tokenLifetimeSeconds: options.tokenLifetimeSeconds,
   });
   stack.defer(() => issuer.stop());

@@ -193,11 +193,11 @@ async function start(options: WorldOptions, stack: AsyncDisposableStack): Promis
   });
   stack.defer(() => cluster.stop());
   signal?.throwIfAborted();
-  const { tokenLifetimeSeconds = 60, machines = 2, clients = [], rateLimit = true } = options;
+  const { tokenLifetimeSeconds = 60, machines = 2, clients = [], audiences = [], rateLimit = true } = options;
   log(`starting issuer, API and Fly with ${machines} machines`);
   const outside = await startOutside(stack, {
     directory,
-    ...{ tokenLifetimeSeconds, machines, clients, rateLimit },
+    ...{ tokenLifetimeSeconds, machines, clients, audiences, rateLimit },
   });
   signal?.throwIfAborted();
   return new World(options, { cluster, outside, watchdog, stack });

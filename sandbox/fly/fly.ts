@@ -129,6 +129,15 @@ export class Fly {
     await Promise.all([...this.#app(app).machines.values()].map((machine) => machine.settled()));
   }
 
+  /** Ends every lease on the app's machines, as `fly machine leases clear` does. */
+  clearLeases(app: string): void {
+    const now = this.#platform.now();
+    for (const { lease } of this.#app(app).machines.values()) {
+      const held = lease.current(now);
+      if (held) lease.release(held.nonce, now);
+    }
+  }
+
   secretNames(app: string): string[] {
     return this.#app(app)
       .vault.records()

@@ -18,6 +18,11 @@ export class ClientRegistry {
     this.#clients = new Map(clients.map((client) => [client.id, client]));
   }
 
+  /** Replaces a client of the same id. */
+  add(client: IssuerClient): void {
+    this.#clients.set(client.id, client);
+  }
+
   /** @throws Error when there is no such client */
   setSecret(id: string, secret: string): void {
     const client = this.#clients.get(id);

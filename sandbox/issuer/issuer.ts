@@ -31,6 +31,8 @@ export interface Issuer {
   issuedCount(clientId: string, audience?: string): number;
   /** For tokens issued from now on. */
   setTokenLifetime(seconds: number): void;
+  /** One more client, from now on. */
+  addClient(client: IssuerClient): void;
   /** The old secret stops working at once. */
   setClientSecret(id: string, secret: string): void;
   /** Replaces the fault before. Faults meet the token endpoint only; discovery and keys stay up. */
@@ -92,6 +94,7 @@ export async function startIssuer(options: IssuerOptions): Promise<Issuer> {
     setTokenLifetime: (seconds) => {
       lifetime = seconds;
     },
+    addClient: (client) => clients.add(client),
     setClientSecret: (id, secret) => clients.setSecret(id, secret),
     setFault: (fault) => faults.set(fault),
     clearFault: () => faults.set(undefined),

@@ -31,7 +31,7 @@ const releasable: Check = (progress) =>
 /** A remote secret is about to change that the cluster does not remember as ours yet. */
 const unrecorded: Check = (progress) => {
   if (progress.recorded && (progress.finalized || !needsFinalizer(progress))) return undefined;
-  const upcoming = writable(progress) ?? rollable(progress) ?? cleanable(progress);
+  const upcoming = writable(progress) ?? rollable(progress) ?? cleanable(progress) ?? unguarded(progress);
   return upcoming && { why: `what happens to ${upcoming.subject} must survive a crash` };
 };
 
@@ -64,6 +64,15 @@ const rollable: Check = (progress) => {
     (record) => record.tokenId === progress.token?.id && !(record.name in progress.waiting),
   );
   return found && { why: `machines of ${found.target.app} need the current token`, subject: found.name };
+};
+
+/** A secret written before its policy became Delete: from now on the binding must not go without it. */
+const unguarded: Check = (progress) => {
+  if (progress.finalized) return undefined;
+  const found = progress.deliveries.find(
+    ({ target, tokenId }) => target.deletionPolicy === 'Delete' && tokenId !== undefined,
+  );
+  return found && { why: 'its policy is Delete', subject: found.name };
 };
 
 /** A remote secret that has to be unset. */

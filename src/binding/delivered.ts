@@ -2,9 +2,10 @@ import type { FailureReason } from '../failure.ts';
 import type { Verdict } from './conditions.ts';
 import { deliveredCondition } from './delivery.ts';
 import { isDeleting, isDelivered } from './due.ts';
-import { GROUP } from './names.ts';
+import { SKIP_CLEANUP } from './names.ts';
 import type { Progress } from './progress.ts';
 import type { Cleanup, DeliveryRecord } from './targets.ts';
+import type { ObjectMeta } from './token-binding.ts';
 
 type Judgement = Omit<Verdict, 'type'>;
 
@@ -14,7 +15,7 @@ const UNDER_WAY = ['Writing', 'RollingOut'];
 /** The `Delivered` condition of the binding: the worst of its deliveries, cleanups included. */
 export function delivered(progress: Progress): Judgement {
   const stuck = progress.cleanups.find(({ attempts }) => (attempts?.consecutive ?? 0) > 0);
-  if (stuck) return uncleaned(stuck);
+  if (stuck) return uncleaned(stuck, progress.facts.binding.metadata);
   if (progress.deliveries.length === 0 || isDeleting(progress)) {
     return { status: 'True', reason: 'NoDeliveries', message: 'The token is only kept in the Secret.' };
   }
@@ -40,11 +41,14 @@ function rank(record: DeliveryRecord): number {
   return condition?.status === 'False' && !UNDER_WAY.includes(condition.reason) ? 0 : 1;
 }
 
-function uncleaned({ app, secretName, apiTokenRef, attempts }: Cleanup): Judgement {
+function uncleaned(
+  { app, secretName, apiTokenRef, attempts }: Cleanup,
+  { name, namespace }: ObjectMeta,
+): Judgement {
   const reason = (attempts?.lastFailureReason ?? 'PlatformUnavailable') as FailureReason;
   const message =
     `Cannot unset ${secretName} of the Fly app ${app} (${reason}; API token: Secret ${apiTokenRef.name}, ` +
-    `key ${apiTokenRef.key}). Next attempt ${attempts?.nextTime}. Restore access, or give the secret up with ` +
-    `the annotation ${GROUP}/skip-cleanup: "true".`;
+    `key ${apiTokenRef.key}). Next attempt ${attempts?.nextTime}. Restore access, or give the secret up: ` +
+    `kubectl annotate tb ${name} -n ${namespace} ${SKIP_CLEANUP}=true`;
   return { status: 'False', reason, message };
 }

@@ -22,11 +22,7 @@ export function issueReason(progress: Progress): string | undefined {
   if (fingerprint !== undefined && fingerprint !== token.fingerprint)
     return 'the spec asks for another token';
   if (isRefreshRequested(progress)) return 'a refresh was requested by annotation';
-  const attempts = facts.binding.status?.attempts;
-  const generation = facts.binding.metadata.generation;
-  if (attempts && attempts.consecutive > 0 && attempts.observedGeneration === generation) {
-    return 'the last attempt failed';
-  }
+  if (isFailureOpen(progress)) return 'the last attempt failed';
   return facts.now >= nextRefresh(progress) ? 'the refresh time has come' : undefined;
 }
 
@@ -50,10 +46,24 @@ export function nextRefresh({ facts, token, deliveries }: Progress): number {
   );
 }
 
-/** Whether somebody asked for a refresh that has not been attempted yet. */
-export function isRefreshRequested({ facts }: Progress): boolean {
+/**
+ * Whether somebody asked for a refresh that has not been attempted yet. A stored token answers its request even
+ * when a crash kept the status from saying so.
+ */
+export function isRefreshRequested({ facts, token }: Progress): boolean {
   const requested = facts.binding.metadata.annotations?.[REFRESH_REQUESTED_AT];
-  return requested !== undefined && requested !== facts.binding.status?.lastHandledRefreshAt;
+  const answered = [facts.binding.status?.lastHandledRefreshAt, token?.refreshRequest];
+  return requested !== undefined && !answered.includes(requested);
+}
+
+/** Whether the last attempt for this spec failed, and the stored token is from before it. */
+export function isFailureOpen({ facts, token }: Progress): boolean {
+  const attempts = facts.binding.status?.attempts;
+  if (!attempts || attempts.consecutive === 0) return false;
+  if (attempts.observedGeneration !== facts.binding.metadata.generation) return false;
+  // The time of a failure has whole seconds only, rounded down.
+  const isLater = token !== undefined && token.issuedAt >= Date.parse(attempts.lastFailureTime ?? '') + 1000;
+  return !isLater;
 }
 
 /** Whether a delivery holds the current token and, where the strategy rolls machines, was rolled out. */

@@ -2,7 +2,7 @@ import { DISPOSITIONS } from '../failure.ts';
 import { afterFailure, NO_ATTEMPTS } from './attempts.ts';
 import { type Condition, isTrue, stamp, timestamp, type Verdict } from './conditions.ts';
 import { delivered } from './delivered.ts';
-import { isDelivered, isRefreshRequested, nextRefresh, setbacks } from './due.ts';
+import { isDelivered, isFailureOpen, nextRefresh, setbacks } from './due.ts';
 import { formatDuration } from './duration.ts';
 import { REFRESH_REQUESTED_AT } from './names.ts';
 import { issueCircumstances, type Progress } from './progress.ts';
@@ -31,11 +31,10 @@ export function statusOf(progress: Progress): TokenBindingStatus {
 
 /** A request counts as handled once it led to an attempt, whatever came of it: retries are not its business. */
 function handledRefresh(progress: Progress): string | undefined {
-  const { facts, refreshed, issueFailure } = progress;
-  const attempted = refreshed || issueFailure !== undefined;
-  if (attempted && isRefreshRequested(progress))
-    return facts.binding.metadata.annotations?.[REFRESH_REQUESTED_AT];
-  return facts.binding.status?.lastHandledRefreshAt;
+  const { facts, refreshed, issueFailure, token } = progress;
+  const requested = facts.binding.metadata.annotations?.[REFRESH_REQUESTED_AT];
+  const attempted = refreshed || issueFailure !== undefined || token?.refreshRequest === requested;
+  return attempted && requested !== undefined ? requested : facts.binding.status?.lastHandledRefreshAt;
 }
 
 function issueAttempts(progress: Progress): Attempts {
@@ -45,8 +44,7 @@ function issueAttempts(progress: Progress): Attempts {
     const moment = { at: facts.now, random: facts.random, expiresAt: token?.expiresAt };
     return afterFailure(before, issueFailure, issueCircumstances(progress), moment);
   }
-  const isOpen = before !== undefined && !progress.refreshed && before.consecutive > 0;
-  return isOpen && before.observedGeneration === facts.binding.metadata.generation ? before : NO_ATTEMPTS;
+  return before && !progress.refreshed && isFailureOpen(progress) ? before : NO_ATTEMPTS;
 }
 
 function statusOfToken(progress: Progress, token: NonNullable<Progress['token']>): TokenStatus {
@@ -118,7 +116,7 @@ function activityVerdict(
   const isNew =
     isTrue(previous, 'Reconciling') ||
     binding.status?.observedGeneration !== binding.metadata.generation ||
-    isRefreshRequested(progress);
+    binding.status.lastHandledRefreshAt !== handledRefresh(progress);
   const reason = ready?.reason ?? 'Refreshing';
   return isNew ? { type: 'Reconciling', status: 'True', reason, message: ready?.message ?? '' } : undefined;
 }

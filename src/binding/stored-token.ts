@@ -17,6 +17,8 @@ export interface StoredToken {
   readonly issuer?: string;
   readonly audience?: string;
   readonly scopes: readonly string[];
+  /** The refresh annotation of the binding as the token was asked for: a request that this token answers. */
+  readonly refreshRequest?: string;
 }
 
 type Annotations = Readonly<Record<string, string>>;
@@ -35,6 +37,7 @@ export function toAnnotations(bindingName: string, token: StoredToken): Annotati
     ...(token.issuer === undefined ? {} : { [annotation('issuer')]: token.issuer }),
     ...(token.audience === undefined ? {} : { [annotation('audience')]: token.audience }),
     ...(token.scopes.length === 0 ? {} : { [annotation('scopes')]: token.scopes.join(' ') }),
+    ...(token.refreshRequest === undefined ? {} : { [annotation('refresh-request')]: token.refreshRequest }),
   };
 }
 
@@ -54,6 +57,7 @@ export function fromAnnotations(annotations: Annotations): StoredToken | undefin
   const issuer = annotations[annotation('issuer')];
   const audience = annotations[annotation('audience')];
   const scopes = annotations[annotation('scopes')]?.split(' ') ?? [];
+  const refreshRequest = annotations[annotation('refresh-request')];
   return {
     id,
     fingerprint,
@@ -63,5 +67,6 @@ export function fromAnnotations(annotations: Annotations): StoredToken | undefin
     scopes,
     ...(issuer === undefined ? {} : { issuer }),
     ...(audience === undefined ? {} : { audience }),
+    ...(refreshRequest === undefined ? {} : { refreshRequest }),
   };
 }

@@ -1,6 +1,6 @@
 import { MANAGER } from '../binding/names.ts';
 import type { KubernetesObject, ManagedFieldsEntry, OwnerReference } from './kubernetes-object.ts';
-import { isUpdateOf } from './managed-fields.ts';
+import { awaitsHandOver } from './managed-fields.ts';
 import type { ObjectRef } from './object-ref.ts';
 
 /** What is cached of a Secret: everything but its values. */
@@ -13,7 +13,7 @@ export interface SecretMetadata {
   readonly ownerReferences: readonly OwnerReference[];
   /** RFC 3339; set once the Secret is being deleted. */
   readonly deletionTimestamp?: string;
-  /** All managed fields, kept only while a plain write of ours awaits being handed over to our applies. */
+  /** All managed fields, kept only while something in them is to be handed over to our applies. */
   readonly awaitingHandOver?: readonly ManagedFieldsEntry[];
 }
 
@@ -32,7 +32,7 @@ export function toSecretMetadata({ metadata }: KubernetesObject): SecretMetadata
     annotations: metadata.annotations ?? {},
     ownerReferences: metadata.ownerReferences ?? [],
     ...(metadata.deletionTimestamp === undefined ? {} : { deletionTimestamp: metadata.deletionTimestamp }),
-    ...(managed.some((entry) => isUpdateOf(MANAGER, entry)) ? { awaitingHandOver: managed } : {}),
+    ...(awaitsHandOver(MANAGER, managed) ? { awaitingHandOver: managed } : {}),
   };
 }
 

@@ -113,7 +113,7 @@ export class Secrets {
     });
   }
 
-  /** Gives what our POST owns to our applies; does nothing when that was done before. */
+  /** Gives our applies what is theirs alone to drop; does nothing when that was done before. */
   async #handOver(known: SecretMetadata, signal: AbortSignal | undefined): Promise<SecretMetadata> {
     if (known.awaitingHandOver === undefined) return known;
     return this.#write({

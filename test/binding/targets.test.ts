@@ -96,6 +96,21 @@ describe('a target that the spec no longer names', () => {
   });
 });
 
+describe('a policy that becomes Delete after the secret was written', () => {
+  const spec = { deliveries: [aDelivery({ deletionPolicy: 'Delete' })] };
+
+  for (const suspend of [false, true]) {
+    it(`keeps the binding from going without it from then on${suspend ? ', suspended or not' : ''}`, () => {
+      const binding = aBinding({ spec: { ...spec, suspend }, status: recorded('Retain') });
+      const { steps, progress } = plan(factsWith(aToken(), { binding }), {
+        recording: { type: 'recorded' },
+      });
+      assert.deepEqual(steps, ['recording']);
+      assert.equal(progress.finalized, true);
+    });
+  }
+});
+
 describe('a deleted binding', () => {
   const spec = { deliveries: [aDelivery({ deletionPolicy: 'Delete' })] };
   const deleted = aBinding({ metadata: deletion, spec, status: recorded('Delete') });
@@ -118,7 +133,10 @@ describe('a deleted binding', () => {
     assert.equal(rest, 'stalled');
     const message = statusOf(progress).conditions?.find(({ type }) => type === 'Stalled')?.message ?? '';
     assert.match(message, /TOOLBRIDGE_JWT_TOKEN of the Fly app toolbridge-mcp/);
-    assert.match(message, /skip-cleanup: "true"/);
+    assert.match(
+      message,
+      /kubectl annotate tb toolbridge-api -n toolbridge tokenbinding\.erauner\.dev\/skip-cleanup=true$/,
+    );
   });
 
   it('goes without cleaning up when it is told to', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FieldSet, ManagedFieldsEntry } from '../../src/kubernetes/kubernetes-object.ts';
-import { handOver } from '../../src/kubernetes/managed-fields.ts';
+import { awaitsHandOver, handOver } from '../../src/kubernetes/managed-fields.ts';
 
 function entry(
   manager: string,
@@ -42,4 +42,26 @@ test('entries of others and of subresources stay as they are', () => {
     ...others,
     entry('us', 'Apply', {}),
   ]);
+});
+
+test('what somebody else wrote too, as a restored backup does, is left to our applies alone', () => {
+  const applied = entry('us', 'Apply', { 'f:data': { 'f:token': {} }, 'f:type': {} });
+  const copy = (data: FieldSet, more: FieldSet = {}) =>
+    entry('restore', 'Update', { 'f:data': data, ...more });
+  const restored = copy({ '.': {}, 'f:token': {}, 'f:ca.crt': {} }, { 'f:type': {} });
+  const handedOver = handOver('us', [restored, applied]);
+  assert.deepEqual(handedOver, [copy({ '.': {}, 'f:ca.crt': {} }), applied]);
+  assert.equal(awaitsHandOver('us', [restored, applied]), true);
+  assert.equal(awaitsHandOver('us', handedOver), false);
+});
+
+test('what others have applied, or wrote besides our fields, awaits nothing', () => {
+  const applied = entry('us', 'Apply', { 'f:data': { 'f:token': {} } });
+  const others = [
+    entry('argocd', 'Apply', { 'f:data': { 'f:token': {} } }),
+    entry('kubectl', 'Update', { 'f:data': { '.': {}, 'f:ca.crt': {} } }),
+  ];
+  assert.equal(awaitsHandOver('us', [...others, applied]), false);
+  assert.equal(awaitsHandOver('us', others), false, 'before our first apply there is nothing to take');
+  assert.deepEqual(handOver('us', [...others, applied]), [...others, applied]);
 });

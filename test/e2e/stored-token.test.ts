@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { JWTPayload } from 'jose';
+import { waitFor } from '../../sandbox/wait-for.ts';
+import type { World } from '../../sandbox/world.ts';
+import type { TokenBinding } from '../../src/binding/token-binding.ts';
+import { BINDING, createCountedTenant, type Secret, startScenario, TARGET, type Tenant } from './scenario.ts';
+
+const SECONDS_MS = 15_000;
+const OTHER_AUDIENCE = 'https://other.acme.dev';
+
+describe('the token in the Secret', { concurrency: true }, () => {
+  let world: World;
+  before(async () => {
+    world = await startScenario({ machines: 0, audiences: [OTHER_AUDIENCE] });
+    await world.startController();
+  });
+  after(() => world?.stop());
+
+  async function settledTenant(namespace: string): Promise<Tenant> {
+    const tenant = await createCountedTenant(world, namespace);
+    await bind(tenant);
+    await tenant.settled();
+    return tenant;
+  }
+
+  it('is gone on with by a binding and a Secret restored from a backup', async () => {
+    const tenant = await settledTenant('restored');
+    const [binding, secret, token] = await all(tenant);
+    await world.objects.delete('TokenBinding', tenant.namespace, BINDING);
+    await world.objects.delete('Secret', tenant.namespace, TARGET);
+    await tenant.gone();
+    await createAsBackedUp(secret);
+    await bind(tenant);
+    await assertAdopted(tenant, { formerly: binding, token });
+  });
+
+  it('is gone on with by a binding that was deleted without its Secret and made anew', async () => {
+    const tenant = await settledTenant('orphaned');
+    const [binding, secret, token] = await all(tenant);
+    const args = ['delete', 'tb', BINDING, `--namespace=${tenant.namespace}`, '--cascade=orphan'];
+    assert.equal((await world.cluster.kubectl(args)).code, 0);
+    await tenant.gone();
+    const orphan = await tenant.secret();
+    assert.deepEqual([orphan?.metadata?.uid, orphan?.data], [secret?.metadata?.uid, secret?.data]);
+    assert.equal(orphan?.metadata?.ownerReferences, undefined);
+    await bind(tenant);
+    await assertAdopted(tenant, { formerly: binding, token });
+  });
+
+  it('is under the new key, and no longer under the old one, in a restored Secret too', async () => {
+    const tenant = await settledTenant('restored-and-moved');
+    const [binding, secret, token] = await all(tenant);
+    await world.objects.delete('TokenBinding', tenant.namespace, BINDING);
+    await world.objects.delete('Secret', tenant.namespace, TARGET);
+    await tenant.gone();
+    await createAsBackedUp(secret);
+    await bind(tenant);
+    await assertAdopted(tenant, { formerly: binding, token });
+    await tenant.change({ secret: { key: 'jwt' } });
+    await secretOf(tenant, ({ data = {} }) => isOnly(data, 'jwt'));
+  });
+
+  it('is replaced at once when the spec asks for another audience', async () => {
+    const tenant = await settledTenant('another-audience');
+    const [, , before] = await all(tenant);
+    assert.equal(before?.aud, world.outside.audience);
+    await tenant.change({ source: { auth0: { audience: OTHER_AUDIENCE } } });
+    const token = await waitFor(() => tenant.token(), {
+      what: 'a token for the other audience',
+      timeoutMs: SECONDS_MS,
+      until: ({ aud }) => aud === OTHER_AUDIENCE,
+    });
+    await tenant.settled();
+    assert.deepEqual([tenant.issued, token.jti === before?.jti], [2, false]);
+  });
+
+  it('moves to another key without being issued anew, and leaves none under the old one', async () => {
+    const tenant = await settledTenant('another-key');
+    const [, secret] = await all(tenant);
+    await tenant.change({ secret: { key: 'jwt' } });
+    const moved = await secretOf(tenant, ({ data = {} }) => isOnly(data, 'jwt'));
+    assert.equal(moved.data?.jwt, secret?.data?.token);
+    await assertKept(tenant);
+  });
+
+  it('stays as labels and annotations of its Secret come and go with the spec', async () => {
+    const tenant = await settledTenant('labels');
+    const [, before] = await all(tenant);
+    await world.objects.patch('Secret', tenant.namespace, TARGET, {
+      metadata: { labels: { 'acme.dev/cost-centre': '42' } },
+    });
+    await tenant.change({ secret: { labels: { team: 'a' }, annotations: { reload: 'yes' } } });
+    const labelled = await secretOf(tenant, ({ metadata }) => metadata?.labels?.team === 'a');
+    assert.equal(labelled.metadata?.annotations?.reload, 'yes');
+    await tenant.change({ secret: { labels: null, annotations: null } });
+    const { metadata, data } = await secretOf(tenant, (now) => now.metadata?.labels?.team === undefined);
+    assert.deepEqual(metadata?.labels, { ...before?.metadata?.labels, 'acme.dev/cost-centre': '42' });
+    assert.equal(metadata?.annotations?.reload, undefined);
+    assert.deepEqual(data, before?.data);
+    await assertKept(tenant);
+  });
+
+  it('gets its expiry beside it, and loses it again, as the spec says', async () => {
+    const tenant = await settledTenant('expiry');
+    const [binding, before] = await all(tenant);
+    await tenant.change({ secret: { expiryKey: 'expires_at' } });
+    const { data } = await secretOf(tenant, (now) => now.data?.expires_at !== undefined);
+    const expiry = Buffer.from(data?.expires_at ?? '', 'base64').toString();
+    assert.equal(expiry, binding.status?.token?.expiresAt);
+    await tenant.change({ secret: { expiryKey: null } });
+    const after = await secretOf(tenant, (now) => now.data?.expires_at === undefined);
+    assert.deepEqual(after.data, before?.data);
+    await assertKept(tenant);
+  });
+
+  /** As a backup tool does: with all that people see, and nothing that the API server gave it. */
+  async function createAsBackedUp(secret: Secret | undefined): Promise<void> {
+    const { name, namespace, labels, annotations } = secret?.metadata ?? {};
+    const { data, type } = secret as Secret & { type: string };
+    const copy = { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace, labels, annotations } };
+    await world.objects.apply([{ ...copy, ...{ data, type } } as Secret]);
+  }
+});
+
+function bind(tenant: Tenant): Promise<void> {
+  return tenant.bind(({ spec }) => {
+    delete spec.deliveries;
+  });
+}
+
+const all = (tenant: Tenant) => Promise.all([tenant.binding(), tenant.secret(), tenant.token()]);
+
+const isOnly = (data: object, key: string) => Object.keys(data).join() === key;
+
+function secretOf(tenant: Tenant, until: (secret: Secret) => boolean): Promise<Secret> {
+  const what = `the Secret of ${tenant.namespace} to follow the spec`;
+  return waitFor(() => tenant.secret(), { what, timeoutMs: SECONDS_MS, until });
+}
+
+/** The binding has settled on the one token that it ever asked for. */
+async function assertKept(tenant: Tenant): Promise<void> {
+  await tenant.settled();
+  assert.equal(tenant.issued, 1);
+}
+
+/** The new binding owns the Secret, and has no other token than the one before it had. */
+async function assertAdopted(
+  tenant: Tenant,
+  before: { formerly: TokenBinding; token: JWTPayload | undefined },
+): Promise<void> {
+  const { metadata, status } = await tenant.settled();
+  assert.notEqual(metadata.uid, before.formerly.metadata.uid);
+  assert.equal((await tenant.token())?.jti, before.token?.jti);
+  assert.deepEqual(status?.token, before.formerly.status?.token);
+  const [owner, ...others] = (await tenant.secret())?.metadata?.ownerReferences ?? [];
+  assert.deepEqual([owner?.uid, owner?.controller, others], [metadata.uid, true, []]);
+  await assertKept(tenant);
+}
