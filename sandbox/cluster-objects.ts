@@ -46,6 +46,12 @@ export class ClusterObjects {
     }
   }
 
+  /** A plain POST, as a tool makes it that restores a backup. */
+  async create(object: KubernetesObject): Promise<void> {
+    const copy = structuredClone(object);
+    await this.#call('create', object, () => this.#api.create(copy, undefined, undefined, FIELD_MANAGER));
+  }
+
   /** Undefined when there is none. */
   async get<T extends KubernetesObject>(kind: Kind, namespace: string, name: string): Promise<T | undefined> {
     const header = headerOf(kind, namespace, name);

@@ -25,6 +25,8 @@ export interface ApiServer {
   start(): Promise<void>;
   /** Kills the process: open connections break. */
   stop(): Promise<void>;
+  /** Halts the process for `ms` milliseconds: connections stay open and nothing answers. */
+  freeze(ms: number): Promise<void>;
   /** True when GET of `path`, such as `/readyz`, answers 200. Rejects when there is no answer. */
   has(path: string): Promise<boolean>;
 }
@@ -56,6 +58,9 @@ export async function prepareApiServer(watchdog: Watchdog, options: ApiServerOpt
     async stop() {
       await daemon?.kill();
       daemon = undefined;
+    },
+    async freeze(ms) {
+      await daemon?.freeze(ms);
     },
   };
 }

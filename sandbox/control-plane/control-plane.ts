@@ -28,6 +28,8 @@ export interface ControlPlane extends Cluster {
   stopApiServer(): Promise<void>;
   /** Starts it again at the same URL with the same data, and waits until it serves. */
   startApiServer(): Promise<void>;
+  /** Halts kube-apiserver for `ms` milliseconds: connections stay open and nothing answers. */
+  freezeApiServer(ms: number): Promise<void>;
   /**
    * Forgets the history of changes: every watch breaks, and watching or paging on from an earlier
    * resourceVersion answers 410 Gone. It restarts kube-apiserver, which would else serve from its memory.
@@ -101,6 +103,7 @@ async function startIn(
     ...clusterCommands({ watchdog, binaries, cluster, adminKubeconfig, directory, env: { HOME: directory } }),
     startApiServer: apiServer.start,
     stopApiServer: apiServer.stop,
+    freezeApiServer: apiServer.freeze,
     async compact() {
       await apiServer.stop();
       await etcd.compact();

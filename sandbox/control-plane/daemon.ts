@@ -20,6 +20,8 @@ export interface DaemonOptions {
 export interface Daemon {
   /** SIGKILL: nothing here is worth waiting for. Resolves when the process is gone. */
   kill(): Promise<void>;
+  /** Halts it for `ms` milliseconds (SIGSTOP, SIGCONT): connections stay open and nothing answers. */
+  freeze(ms: number): Promise<void>;
 }
 
 const POLL_MS = 50;
@@ -41,7 +43,13 @@ export async function startDaemon(watchdog: Watchdog, options: DaemonOptions): P
     await kill(child);
     throw error;
   }
-  return { kill: () => kill(child) };
+  return { kill: () => kill(child), freeze: (ms) => freeze(child, ms) };
+}
+
+async function freeze(child: ChildProcess, ms: number): Promise<void> {
+  child.kill('SIGSTOP');
+  await delay(ms);
+  child.kill('SIGCONT');
 }
 
 async function untilReady(child: ChildProcess, options: DaemonOptions): Promise<void> {

@@ -45,6 +45,7 @@ async function useFrom(
     ...clusterCommands({ watchdog, binaries, cluster, adminKubeconfig, directory, env: { ...env } }),
     stopApiServer: () => refuse('stop its API server'),
     startApiServer: () => refuse('start its API server'),
+    freezeApiServer: () => refuse('freeze its API server'),
     compact: () => refuse('compact its etcd'),
     stop: watchdog.stop,
   };

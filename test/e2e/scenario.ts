@@ -99,13 +99,13 @@ export class Tenant {
   }
 
   /** Waits until the binding is gone. */
-  async gone(name = BINDING): Promise<void> {
+  async gone(timeoutMs = PATIENCE_MS): Promise<void> {
     const look = async () => ({
-      binding: await this.#world.objects.get('TokenBinding', this.namespace, name),
+      binding: await this.#world.objects.get('TokenBinding', this.namespace, BINDING),
     });
     await waitFor(look, {
-      what: `${this.namespace}/${name} to go`,
-      timeoutMs: PATIENCE_MS,
+      what: `${this.namespace}/${BINDING} to go`,
+      timeoutMs,
       until: ({ binding }) => binding === undefined,
     });
   }

@@ -27,11 +27,7 @@ describe('the token in the Secret', { concurrency: true }, () => {
   it('is gone on with by a binding and a Secret restored from a backup', async () => {
     const tenant = await settledTenant('restored');
     const [binding, secret, token] = await all(tenant);
-    await world.objects.delete('TokenBinding', tenant.namespace, BINDING);
-    await world.objects.delete('Secret', tenant.namespace, TARGET);
-    await tenant.gone();
-    await createAsBackedUp(secret);
-    await bind(tenant);
+    await loseAndRestore(tenant, secret);
     await assertAdopted(tenant, { formerly: binding, token });
   });
 
@@ -50,13 +46,9 @@ describe('the token in the Secret', { concurrency: true }, () => {
 
   it('is under the new key, and no longer under the old one, in a restored Secret too', async () => {
     const tenant = await settledTenant('restored-and-moved');
-    const [binding, secret, token] = await all(tenant);
-    await world.objects.delete('TokenBinding', tenant.namespace, BINDING);
-    await world.objects.delete('Secret', tenant.namespace, TARGET);
-    await tenant.gone();
-    await createAsBackedUp(secret);
-    await bind(tenant);
-    await assertAdopted(tenant, { formerly: binding, token });
+    const [, secret] = await all(tenant);
+    await loseAndRestore(tenant, secret);
+    await assertKept(tenant);
     await tenant.change({ secret: { key: 'jwt' } });
     await secretOf(tenant, ({ data = {} }) => isOnly(data, 'jwt'));
   });
@@ -115,11 +107,13 @@ describe('the token in the Secret', { concurrency: true }, () => {
   });
 
   /** As a backup tool does: with all that people see, and nothing that the API server gave it. */
-  async function createAsBackedUp(secret: Secret | undefined): Promise<void> {
-    const { name, namespace, labels, annotations } = secret?.metadata ?? {};
-    const { data, type } = secret as Secret & { type: string };
-    const copy = { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace, labels, annotations } };
-    await world.objects.apply([{ ...copy, ...{ data, type } } as Secret]);
+  async function loseAndRestore(tenant: Tenant, secret: Secret | undefined): Promise<void> {
+    await world.objects.delete('TokenBinding', tenant.namespace, BINDING);
+    await tenant.gone();
+    await world.objects.delete('Secret', tenant.namespace, TARGET);
+    const { labels = {}, annotations = {} } = secret?.metadata ?? {};
+    await world.objects.create(tenant.own({ ...secret, metadata: { name: TARGET, labels, annotations } }));
+    await bind(tenant);
   }
 });
 
