@@ -1,8 +1,9 @@
+import { WithheldError } from '../src/failure.ts';
 import type { CallLimits } from '../src/http/egress.ts';
 import type { Call, KubernetesClient } from '../src/kubernetes/client.ts';
 
 /** Our Lease may end before an effect would: another replica could be at work by then. */
-export class FencedError extends Error {
+export class FencedError extends WithheldError {
   override readonly name = 'FencedError';
 }
 

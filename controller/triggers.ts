@@ -12,8 +12,8 @@ import { keyOfBinding } from './world.ts';
  */
 export function wakeOnChange(
   wake: (key: string, priority: Priority) => void,
-  bindings: TokenBindings,
-  secrets: Secrets,
+  bindings: Pick<TokenBindings, 'list' | 'onChange'>,
+  secrets: Pick<Secrets, 'onChange'>,
 ): void {
   bindings.onChange((key, previous, current, own) => {
     // The answer to our own write may be the first place where somebody else's edit shows.

@@ -53,6 +53,11 @@ export class FailureError<R extends FailureReason = FailureReason> extends Error
   }
 }
 
+/** A call that this process itself held back: it was not sent, and says nothing about whom it was meant for. */
+export class WithheldError extends Error {
+  override readonly name: string = 'WithheldError';
+}
+
 /** What to do next follows from the reason alone, so that condition, backoff and runbook always agree. */
 export const DISPOSITIONS: Readonly<Record<FailureReason, Disposition>> = {
   CredentialsMissing: 'stall',

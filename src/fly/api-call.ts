@@ -1,5 +1,6 @@
 import { MalformedTokenError, requestId } from '@fly/machines-api';
 import type { EpochMs } from '../clock.ts';
+import { WithheldError } from '../failure.ts';
 import { EgressRefusedError } from '../http/egress.ts';
 import { retryNotBefore } from '../http/retry-after.ts';
 
@@ -55,7 +56,8 @@ export interface Answer<Body> {
  * Waits for a call of the client and takes its answer apart.
  *
  * @throws {MachinesApiError} for every status but 2xx, and when there is no readable answer
- * @throws the signal's own reason when the caller gave up: that says nothing about Fly
+ * @throws the signal's own reason when the caller gave up, and `WithheldError` from `fetch`: they say nothing
+ *   about Fly
  */
 export async function answerTo<Body>(
   action: string,
@@ -64,6 +66,7 @@ export async function answerTo<Body>(
 ): Promise<Answer<Body>> {
   const { data, response } = await call.catch((cause: unknown) => {
     signal?.throwIfAborted();
+    if (cause instanceof WithheldError) throw cause;
     throw new MachinesApiError(action, problemOf(cause));
   });
   const id = requestId(response);

@@ -13,7 +13,8 @@ import type { RolloutLimits, RolloutTarget } from './rollout-site.ts';
 
 /**
  * One Fly app as a place to deliver a secret to. Every method throws `FailureError<DeliveryFailureReason>`, or
- * the signal's own reason when it is aborted; messages name the app and Fly's request id, never an answer's text.
+ * what says nothing about Fly: the signal's own reason, or a `WithheldError` of `fetch`. Messages name the app and
+ * Fly's request id, never an answer's text.
  */
 export interface FlyApp {
   /** Writes an app secret. No machine notices before it gets a new version. */

@@ -21,6 +21,8 @@ let stopping: AbortController;
 let running: Promise<void>;
 /** What a run does; told its key and its signal. */
 let work: (key: string, signal: AbortSignal) => Promise<Outcome | undefined>;
+/** Runs that wait for it end with the test at the latest. */
+let gate: PromiseWithResolvers<Outcome>;
 let runs: string[];
 let results: [string, RunResult, number][];
 let lines: { level: string; namespace: string; name: string; run: string }[];
@@ -29,6 +31,7 @@ beforeEach(() => {
   clock = new FakeClock();
   queue = new WorkQueue(clock, new Meters());
   stopping = new AbortController();
+  gate = Promise.withResolvers();
   [work, runs, results, lines] = [async () => resting(), [], [], []];
   const destination = { write: (line: string) => void lines.push(JSON.parse(line)) };
   workers = new Workers({
@@ -42,6 +45,7 @@ beforeEach(() => {
   });
 });
 afterEach(async () => {
+  gate.resolve(resting());
   stopping.abort();
   await queue.shutdown();
   await running;
@@ -129,13 +133,12 @@ test('a run that fails does not keep others from their turn', async () => {
 });
 
 test('as many keys are worked on at once as there are workers', async () => {
-  const { promise, resolve } = Promise.withResolvers<Outcome>();
-  work = () => promise;
+  work = () => gate.promise;
   start(2);
   for (const key of ['team/a', 'team/b', 'team/c']) queue.add(key, 'high');
   await settled();
   assert.deepEqual(runs, ['team/a', 'team/b']);
-  resolve(resting());
+  gate.resolve(resting());
   await settled();
   assert.deepEqual(runs, ['team/a', 'team/b', 'team/c']);
 });
@@ -182,8 +185,7 @@ test('the runs under way are told when the workers are stopped', async () => {
 });
 
 test('a run that goes on far beyond its deadline shows as stuck, until it ends', async () => {
-  const { promise, resolve } = Promise.withResolvers<Outcome>();
-  work = () => promise;
+  work = () => gate.promise;
   start();
   queue.add(KEY, 'high');
   await settled();
@@ -191,7 +193,7 @@ test('a run that goes on far beyond its deadline shows as stuck, until it ends',
   assert.equal(workers.isStuck, false);
   clock.pause(1);
   assert.equal(workers.isStuck, true);
-  resolve(resting());
+  gate.resolve(resting());
   await settled();
   assert.equal(workers.isStuck, false);
 });

@@ -75,7 +75,8 @@ async function assertIsolated(): Promise<void> {
     const client = `${key.split('/')[0]}-client`;
     return azp !== client || sub !== `${client}@clients`;
   });
-  assert.deepEqual(strangers, [], 'a Secret holds a token of another namespace');
+  const sample = strangers.slice(0, 5).map(([key, { azp }]) => `${key} has one of ${azp}`);
+  assert.deepEqual(sample, [], `${strangers.length} Secrets hold a token of another namespace`);
   assert.equal(new Set([...tokens.values()].map(({ jti }) => jti)).size, ALL, 'two Secrets share a token');
 }
 

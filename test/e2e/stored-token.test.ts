@@ -77,19 +77,24 @@ describe('the token in the Secret', { concurrency: true }, () => {
   });
 
   it('stays as labels and annotations of its Secret come and go with the spec', async () => {
-    const tenant = await settledTenant('labels');
+    const tenant = await createCountedTenant(world, 'labels');
+    const wanted = { labels: { team: 'a' }, annotations: { reload: 'yes' } };
+    await bind(tenant, wanted);
+    await tenant.settled();
     const [, before] = await all(tenant);
+    assert.equal(before?.metadata?.labels?.team, 'a');
     await world.objects.patch('Secret', tenant.namespace, TARGET, {
       metadata: { labels: { 'acme.dev/cost-centre': '42' } },
     });
-    await tenant.change({ secret: { labels: { team: 'a' }, annotations: { reload: 'yes' } } });
-    const labelled = await secretOf(tenant, ({ metadata }) => metadata?.labels?.team === 'a');
-    assert.equal(labelled.metadata?.annotations?.reload, 'yes');
     await tenant.change({ secret: { labels: null, annotations: null } });
     const { metadata, data } = await secretOf(tenant, (now) => now.metadata?.labels?.team === undefined);
-    assert.deepEqual(metadata?.labels, { ...before?.metadata?.labels, 'acme.dev/cost-centre': '42' });
+    const { team: _removed, ...labels } = before?.metadata?.labels ?? {};
+    assert.deepEqual(metadata?.labels, { ...labels, 'acme.dev/cost-centre': '42' });
     assert.equal(metadata?.annotations?.reload, undefined);
     assert.deepEqual(data, before?.data);
+    await tenant.change({ secret: wanted });
+    const again = await secretOf(tenant, (now) => now.metadata?.labels?.team === 'a');
+    assert.equal(again.metadata?.annotations?.reload, 'yes');
     await assertKept(tenant);
   });
 
@@ -117,9 +122,11 @@ describe('the token in the Secret', { concurrency: true }, () => {
   }
 });
 
-function bind(tenant: Tenant): Promise<void> {
+/** @param secret fields of `spec.secret` besides the name */
+function bind(tenant: Tenant, secret: object = {}): Promise<void> {
   return tenant.bind(({ spec }) => {
     delete spec.deliveries;
+    Object.assign(spec, { secret: { name: TARGET, ...secret } });
   });
 }
 
