@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { CREDENTIAL_LABEL } from '../src/binding/names.ts';
 import type { TokenBinding } from '../src/binding/token-binding.ts';
-import { FailureError } from '../src/failure.ts';
+import { FailureError, failure } from '../src/failure.ts';
 import type { ObjectRef } from '../src/kubernetes/object-ref.ts';
 import type { Secrets } from '../src/kubernetes/secrets.ts';
 import { SecretValue } from '../src/secret-value.ts';
@@ -56,7 +56,6 @@ export function fingerprint(binding: TokenBinding, clientId: string): string {
 /** A line break at the end comes from `echo` and `--from-file`, never from an issuer. */
 const trimmed = (value: SecretValue) => new SecretValue(value.reveal().trim());
 
-const missing = (message: string) =>
-  new FailureError({ reason: 'CredentialsMissing', disposition: 'stall', message });
+const missing = (message: string) => new FailureError(failure('CredentialsMissing', message));
 
 const keyList = (keys: readonly string[]) => `${keys.length > 1 ? 'keys' : 'key'} ${keys.join(' and ')}`;

@@ -23,6 +23,7 @@ export type DeliveryFailureReason =
   | 'Unauthorized'
   | 'AppNotFound'
   | 'PlatformUnavailable'
+  | 'RequestRefused'
   | 'CredentialsMissing';
 
 /**
@@ -75,3 +76,13 @@ export const DISPOSITIONS: Readonly<Record<FailureReason, Disposition>> = {
   AppNotFound: 'stall',
   PlatformUnavailable: 'retry',
 };
+
+/**
+ * A failure with the disposition that its reason has.
+ *
+ * @param notBefore earliest next attempt in epoch ms; undefined when the remote side asked for none
+ */
+export function failure<R extends FailureReason>(reason: R, message: string, notBefore?: number): Failure<R> {
+  const disposition = DISPOSITIONS[reason];
+  return { reason, disposition, message, ...(notBefore === undefined ? {} : { notBefore }) };
+}

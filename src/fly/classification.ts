@@ -1,5 +1,5 @@
 import type { EpochMs } from '../clock.ts';
-import type { DeliveryFailureReason, Failure } from '../failure.ts';
+import { type DeliveryFailureReason, type Failure, failure } from '../failure.ts';
 import type { MachinesApiError } from './api-call.ts';
 
 /** Races with others and a lease held by somebody settle within seconds; look again then. */
@@ -24,7 +24,7 @@ export function classify(error: MachinesApiError, place: CallPlace): Failure<Del
     case 'malformedToken':
       return unauthorized(error, place, 'The API token is empty or holds characters that no token has');
     case 'refusedHere':
-      return unavailable(error, place, problem.why.replace(/\.$/, ''), { disposition: 'stall' });
+      return refused(error, place, problem.why.replace(/\.$/, ''));
     case 'unreadable':
       return unavailable(error, place, 'the answer could not be understood');
     case 'unreachable':
@@ -49,18 +49,22 @@ function byStatus(
       return appNotFound(error, place);
     case 409:
     case 412:
-      return unavailable(error, place, `something else is changing it (HTTP ${status}); looking again soon`, {
-        notBefore: asked ?? place.now + LOOK_AGAIN_MS,
-      });
+      return unavailable(
+        error,
+        place,
+        `something else is changing it (HTTP ${status}); looking again soon`,
+        asked ?? place.now + LOOK_AGAIN_MS,
+      );
     case 429:
-      return unavailable(error, place, "Fly's rate limit is reached (HTTP 429)", {
-        notBefore: asked ?? place.now + RATE_LIMIT_PAUSE_MS,
-      });
+      return unavailable(
+        error,
+        place,
+        "Fly's rate limit is reached (HTTP 429)",
+        asked ?? place.now + RATE_LIMIT_PAUSE_MS,
+      );
     default:
-      return unavailable(error, place, `Fly answered HTTP ${status}`, {
-        ...(asked !== undefined && { notBefore: asked }),
-        ...(isRefusal(status) && { disposition: 'stall' }),
-      });
+      if (isRefusal(status)) return refused(error, place, `Fly answered HTTP ${status}`);
+      return unavailable(error, place, `Fly answered HTTP ${status}`, asked);
   }
 }
 
@@ -71,35 +75,30 @@ function isRefusal(status: number): boolean {
 
 function unauthorized(error: MachinesApiError, { app }: CallPlace, what: string) {
   const fix = `create a token with \`fly tokens create deploy -a ${app}\` and put it into the referenced Secret`;
-  return {
-    reason: 'Unauthorized',
-    disposition: 'stall',
-    message: `Fly app ${app}: could not ${error.action}. ${what}; ${fix}${reference(error)}.`,
-  } as const;
+  return failure(
+    'Unauthorized',
+    `Fly app ${app}: could not ${error.action}. ${what}; ${fix}${reference(error)}.`,
+  );
 }
 
 function appNotFound(error: MachinesApiError, { app }: CallPlace) {
-  return {
-    reason: 'AppNotFound',
-    disposition: 'stall',
-    message:
-      `Fly app ${app} does not exist, or not in the organization of the API token (HTTP 404); ` +
+  return failure(
+    'AppNotFound',
+    `Fly app ${app} does not exist, or not in the organization of the API token (HTTP 404); ` +
       `correct the delivery's \`fly.app\` or create the app${reference(error)}.`,
-  } as const;
+  );
 }
 
-function unavailable(
-  error: MachinesApiError,
-  { app }: CallPlace,
-  what: string,
-  change: Partial<Pick<Failure, 'disposition' | 'notBefore'>> = {},
-): Failure<DeliveryFailureReason> {
-  return {
-    reason: 'PlatformUnavailable',
-    disposition: 'retry',
-    message: `Fly app ${app}: could not ${error.action}: ${what}${reference(error)}.`,
-    ...change,
-  };
+function unavailable(error: MachinesApiError, { app }: CallPlace, what: string, notBefore?: EpochMs) {
+  return failure('PlatformUnavailable', describe(error, app, what), notBefore);
+}
+
+function refused(error: MachinesApiError, { app }: CallPlace, what: string) {
+  return failure('RequestRefused', describe(error, app, what));
+}
+
+function describe(error: MachinesApiError, app: string, what: string): string {
+  return `Fly app ${app}: could not ${error.action}: ${what}${reference(error)}.`;
 }
 
 function reference({ requestId }: MachinesApiError): string {

@@ -1,5 +1,5 @@
 import type { EpochMs } from '../clock.ts';
-import type { DeliveryFailureReason, Failure } from '../failure.ts';
+import { type DeliveryFailureReason, type Failure, failure } from '../failure.ts';
 import type { ObservedMachine } from './observed-machine.ts';
 import type { MachineCount, RolloutPlan } from './rollout-plan.ts';
 
@@ -63,7 +63,7 @@ export function failedProgress(
   return {
     machines: { ...machines, failed },
     state: 'failed',
-    failure: { reason: 'RolloutFailed', disposition: 'stall', message },
+    failure: failure('RolloutFailed', message),
   };
 }
 
@@ -85,12 +85,7 @@ function postponed(machines: MachineCount, machine: ObservedMachine, place: Prog
     `Fly app ${place.app}: machine ${machine.id} ${why} and still has the previous secret; every other machine ` +
     `is up to date${reference(machine)}.`;
   const notBefore = place.now + POSTPONED_MS;
-  return waitingProgress(machines, place, {
-    reason: 'PlatformUnavailable',
-    disposition: 'retry',
-    message,
-    notBefore,
-  });
+  return waitingProgress(machines, place, failure('PlatformUnavailable', message, notBefore));
 }
 
 function downfall({ state }: ObservedMachine): string {

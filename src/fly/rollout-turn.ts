@@ -142,8 +142,7 @@ export class RolloutTurn {
     const failure = classify(error, this.#place());
     if (error.hasStatus(404)) return waitingProgress(machines, this.#place());
     if (error.hasStatus(409, 412, 429)) return waitingProgress(machines, this.#place(), failure);
-    const refused = error.problem.kind === 'status' && failure.reason === 'PlatformUnavailable';
-    if (!refused || failure.disposition !== 'stall') throw error;
+    if (failure.reason !== 'RequestRefused') throw error;
     return { machines, state: 'failed', failure: { ...failure, reason: 'RolloutFailed' } };
   }
 }

@@ -1,5 +1,5 @@
 import type { EpochMs } from '../clock.ts';
-import { DISPOSITIONS, type Failure, type IssueFailureReason } from '../failure.ts';
+import { DISPOSITIONS, type Failure, failure, type IssueFailureReason } from '../failure.ts';
 import { retryNotBefore } from '../http/retry-after.ts';
 
 /** What the token endpoint said instead of giving a token. */
@@ -34,9 +34,8 @@ const TRANSIENT = new Set([408, 425]);
 export function refusalFailure(refusal: Refusal, asked: Asked, now: EpochMs): Failure<IssueFailureReason> {
   const reason = reasonOf(refusal);
   const message = `${asked.domain} answered HTTP ${refusal.status}: ${explain(reason, refusal.status, asked)}`;
-  const disposition = DISPOSITIONS[reason];
-  const notBefore = disposition === 'retry' ? retryNotBefore(refusal.headers, now) : undefined;
-  return { reason, disposition, message, ...(notBefore !== undefined && { notBefore }) };
+  const isRetried = DISPOSITIONS[reason] === 'retry';
+  return failure(reason, message, isRetried ? retryNotBefore(refusal.headers, now) : undefined);
 }
 
 function reasonOf({ status, code }: Refusal): IssueFailureReason {

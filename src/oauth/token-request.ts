@@ -1,6 +1,6 @@
 import * as oauth from 'oauth4webapi';
 import type { Clock } from '../clock.ts';
-import { FailureError, type IssueFailureReason } from '../failure.ts';
+import { FailureError, failure, type IssueFailureReason } from '../failure.ts';
 import type { CallLimits } from '../http/egress.ts';
 import type { SecretValue } from '../secret-value.ts';
 import { refusalFailure } from './refusal.ts';
@@ -59,7 +59,7 @@ function authorizationServer({ domain }: TokenRequest): oauth.AuthorizationServe
   const issuer = `https://${domain}/`;
   if (URL.canParse(issuer)) return { issuer, token_endpoint: `${issuer}oauth/token` };
   const message = `${domain} is not a host; write spec.source.auth0.domain as in acme.eu.auth0.com.`;
-  throw new FailureError({ reason: 'RequestRefused', disposition: 'stall', message });
+  throw new FailureError(failure('RequestRefused', message));
 }
 
 function send(server: oauth.AuthorizationServer, request: TokenRequest, effects: TokenRequestEffects) {
@@ -67,7 +67,7 @@ function send(server: oauth.AuthorizationServer, request: TokenRequest, effects:
   const secret = request.clientSecret.reveal();
   if (request.clientId === '' || secret === '') {
     const message = 'The client id or the client secret is empty; fill both in the referenced Secret.';
-    throw new FailureError({ reason: 'CredentialsMissing', disposition: 'stall', message });
+    throw new FailureError(failure('CredentialsMissing', message));
   }
   return oauth.clientCredentialsGrantRequest(
     server,
@@ -125,7 +125,7 @@ function unreadable(error: unknown, domain: string): FailureError<IssueFailureRe
     return invalid(domain, 'it is not a token response by RFC 6749 §5.1.');
   }
   const message = `${domain} answered HTTP 200 without a whole JSON body: an outage page perhaps; it is asked again.`;
-  return new FailureError({ reason: 'ProviderUnavailable', disposition: 'retry', message });
+  return new FailureError(failure('ProviderUnavailable', message));
 }
 
 function notBearer(domain: string): FailureError<'ResponseInvalid'> {

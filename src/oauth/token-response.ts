@@ -1,7 +1,7 @@
 import { decodeJwt, type JWTPayload } from 'jose';
 import type { TokenEndpointResponse } from 'oauth4webapi';
 import type { EpochMs } from '../clock.ts';
-import { FailureError } from '../failure.ts';
+import { FailureError, failure } from '../failure.ts';
 import { SecretValue } from '../secret-value.ts';
 
 /** A token as issued, with what it says about itself when it is a readable JWT. */
@@ -58,7 +58,7 @@ export function issuedToken(body: TokenEndpointResponse, domain: string, period:
 /** The failure of a response that is no token response, or one that is of no use. */
 export function invalid(domain: string, what: string): FailureError<'ResponseInvalid'> {
   const message = `${domain} answered a token request with something unusable: ${what}`;
-  return new FailureError({ reason: 'ResponseInvalid', disposition: 'retry', message });
+  return new FailureError(failure('ResponseInvalid', message));
 }
 
 function expiry(expiresIn: unknown, exp: unknown, context: Period & { domain: string }): EpochMs {

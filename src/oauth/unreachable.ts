@@ -1,13 +1,13 @@
-import type { Failure, IssueFailureReason } from '../failure.ts';
+import { type Failure, failure, type IssueFailureReason } from '../failure.ts';
 import { EgressRefusedError } from '../http/egress.ts';
 
 /** The failure that a rejected `fetch` means: the request got no response from `domain`. */
 export function unreachableFailure(error: unknown, domain: string): Failure<IssueFailureReason> {
   if (error instanceof EgressRefusedError) {
-    return { reason: 'RequestRefused', disposition: 'stall', message: error.message };
+    return failure('RequestRefused', error.message);
   }
   const message = `${domain} could not be asked for a token: ${explain(error)}`;
-  return { reason: 'ProviderUnavailable', disposition: 'retry', message };
+  return failure('ProviderUnavailable', message);
 }
 
 function explain(error: unknown): string {

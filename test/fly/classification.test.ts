@@ -18,10 +18,10 @@ interface Meaning {
 
 const UNAUTHORIZED = { reason: 'Unauthorized', disposition: 'stall' };
 const RETRY = { reason: 'PlatformUnavailable', disposition: 'retry' };
-const STALL = { reason: 'PlatformUnavailable', disposition: 'stall' };
+const REFUSED = { reason: 'RequestRefused', disposition: 'stall' };
 const MEANINGS: Readonly<Record<number, Meaning>> = {
   302: { ...RETRY, says: /HTTP 302/ },
-  400: { ...STALL, says: /HTTP 400/ },
+  400: { ...REFUSED, says: /HTTP 400/ },
   401: {
     ...UNAUTHORIZED,
     says: /does not accept the API token.*`fly tokens create deploy -a toolbridge-mcp`/,
@@ -31,7 +31,7 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
   408: { ...RETRY, says: /HTTP 408/ },
   409: { ...RETRY, says: /looking again soon/ },
   412: { ...RETRY, says: /looking again soon/ },
-  422: { ...STALL, says: /HTTP 422/ },
+  422: { ...REFUSED, says: /HTTP 422/ },
   429: { ...RETRY, says: /rate limit/ },
   500: { ...RETRY, says: /HTTP 500/ },
   503: { ...RETRY, says: /HTTP 503/ },
