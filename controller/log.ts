@@ -25,6 +25,9 @@ export interface LogOptions {
 /** Secrets never get this far (`SecretValue` prints as redacted); this is for headers that a library handed us. */
 const REDACTED_FIELDS = ['authorization', 'Authorization', '*.authorization', '*.Authorization'];
 
+/** Fields are meant to be flat; deeper ones are cut off here, so that an object in a circle ends. */
+const MAX_DEPTH = 4;
+
 /** JSON lines: level as a word, `time`, the fields, `msg`. Stacks are written at debug and trace only. */
 export function createLogger({ level, clock, destination }: LogOptions): Logger {
   const withStack = level === 'debug' || level === 'trace';
@@ -35,8 +38,8 @@ export function createLogger({ level, clock, destination }: LogOptions): Logger 
       timestamp: () => `,"time":"${new Date(clock.now()).toISOString()}"`,
       formatters: {
         level: (label) => ({ level: label }),
-        bindings: (fields) => describeErrors(fields, withStack),
-        log: (fields) => describeErrors(fields, withStack),
+        bindings: (fields) => describeErrors(fields, withStack, MAX_DEPTH),
+        log: (fields) => describeErrors(fields, withStack, MAX_DEPTH),
       },
       serializers: { err: (described: unknown) => described },
       redact: { paths: REDACTED_FIELDS, censor: '[redacted]' },
@@ -46,18 +49,16 @@ export function createLogger({ level, clock, destination }: LogOptions): Logger 
 }
 
 /** The errors among the fields described; pino would write out all that hangs on them, response bodies included. */
-function describeErrors(
-  fields: Readonly<Record<string, unknown>>,
-  withStack: boolean,
-): Record<string, unknown> {
+function describeErrors(fields: LogFields, withStack: boolean, depth: number): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [name, describeErrorsIn(value, withStack)]),
+    Object.entries(fields).map(([name, value]) => [name, describeErrorsIn(value, withStack, depth)]),
   );
 }
 
-function describeErrorsIn(value: unknown, withStack: boolean): unknown {
+function describeErrorsIn(value: unknown, withStack: boolean, depth: number): unknown {
   if (value instanceof Error) return describeError(value, withStack);
-  if (Array.isArray(value)) return value.map((item) => describeErrorsIn(item, withStack));
   if (typeof value !== 'object' || value === null || 'toJSON' in value) return value;
-  return describeErrors({ ...value }, withStack);
+  if (depth === 0) return '[deeper]';
+  if (Array.isArray(value)) return value.map((item) => describeErrorsIn(item, withStack, depth - 1));
+  return describeErrors({ ...value }, withStack, depth - 1);
 }

@@ -1,6 +1,6 @@
 import { webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
-import './reflection.ts';
+import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 
 /** A certificate and its private key (PKCS #8), both PEM. */

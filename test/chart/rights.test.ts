@@ -63,7 +63,7 @@ function lines({ verbs, apiGroups = [], resources = [], resourceNames = ['*'] }:
 const ON_BINDINGS = new Set([
   'events.events.k8s.io *: create',
   'secrets. *: get list watch create patch',
-  'tokenbindings.tokenbinding.erauner.dev *: get list watch patch',
+  'tokenbindings.tokenbinding.erauner.dev *: list watch patch',
   'tokenbindings/status.tokenbinding.erauner.dev *: patch',
 ]);
 

@@ -12,12 +12,12 @@ export interface FragileLink {
   stop(): Promise<void>;
 }
 
-/** @param url of a server on 127.0.0.1 */
+/** @param url an https one, of a server whose certificate is good for 127.0.0.1 */
 export async function startFragileLink(url: string): Promise<FragileLink> {
-  const target = new URL(url);
+  const { hostname, port } = new URL(url);
   const sockets = new Set<Socket>();
   const server = createServer((inner) => {
-    const outer = connect(Number(target.port), target.hostname);
+    const outer = connect(Number(port), hostname);
     for (const [socket, other] of [
       [inner, outer],
       [outer, inner],
@@ -29,12 +29,11 @@ export async function startFragileLink(url: string): Promise<FragileLink> {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  target.port = String((server.address() as AddressInfo).port);
   const sever = () => {
     for (const socket of sockets) socket.resetAndDestroy();
   };
   return {
-    url: target.origin,
+    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
     get connections() {
       return sockets.size / 2;
     },

@@ -2,7 +2,7 @@
 {{- define "tokenbinding.rules" -}}
 - apiGroups: [tokenbinding.erauner.dev]
   resources: [tokenbindings]
-  verbs: [get, list, watch, patch]
+  verbs: [list, watch, patch]
 - apiGroups: [tokenbinding.erauner.dev]
   resources: [tokenbindings/status]
   verbs: [patch]
