@@ -62,6 +62,12 @@ export class BindingSeries {
     this.#shown.set(`${namespace}/${name}`, shown);
   }
 
+  /** Removes the series of every binding: another process shows them now. */
+  clear(): void {
+    for (const gauge of Object.values(this.#gauges)) gauge.reset();
+    this.#shown.clear();
+  }
+
   /** Removes every series of the binding. */
   remove(namespace: string, name: string): void {
     for (const [gauge, labels] of this.#shown.get(`${namespace}/${name}`) ?? [])

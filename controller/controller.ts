@@ -16,15 +16,13 @@ import type { Metrics } from './metrics.ts';
 import { createOutgoing } from './outgoing.ts';
 import { reconcile } from './reconcile.ts';
 import { RunRecorder } from './run-recorder.ts';
+import { Term } from './term.ts';
 import { wakeOnChange } from './triggers.ts';
-import { Workers } from './worker.ts';
-import { WorkQueue } from './workqueue.ts';
-import type { World } from './world.ts';
+import { keyOfBinding, type World } from './world.ts';
 
 /** Bound of an ordinary call to the API server, in milliseconds. */
 const API_DEADLINE_MS = 8_000;
-/** How long runs under way may go on after a stop was asked for, and events may be sent. */
-const DRAIN_MS = 20_000;
+/** How long events that wait may still be sent at the end, in milliseconds. */
 const FLUSH_MS = 3_000;
 
 export interface ControllerOptions {
@@ -48,10 +46,8 @@ export class Controller {
   readonly #secrets: Secrets;
   readonly #events: EventRecorder;
   readonly #elector: Elector;
-  readonly #queue: WorkQueue;
-  readonly #workers: Workers;
-  readonly #aborting = new AbortController();
-  #working: Promise<void> = Promise.resolve();
+  readonly #world: World;
+  #term: Term | undefined;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
@@ -71,17 +67,12 @@ export class Controller {
     const onError = (error: unknown) => log.warn({ err: error }, 'an event was given up');
     this.#events = new EventRecorder({ client: this.#client, clock, random, instance: identity, onError });
     this.#elector = this.#createElector();
-    this.#queue = new WorkQueue(clock, metrics.workqueue);
-    this.#workers = this.#createWorkers(
-      createOutgoing({
-        egress: this.#egress,
-        remaining,
-        metrics,
-        clock,
-        userAgent,
-        flyApiUrl: config.flyApiUrl,
-      }),
-    );
+    const { flyApiUrl } = config;
+    this.#world = {
+      ...{ clock, random, bindings: this.#bindings, secrets: this.#secrets, events: this.#events },
+      ...createOutgoing({ egress: this.#egress, remaining, metrics, clock, userAgent, flyApiUrl }),
+      memory: new Memory(),
+    };
   }
 
   /** Every cache has seen the cluster once; also true of a replica that only stands by. */
@@ -90,43 +81,28 @@ export class Controller {
   }
 
   get isStuck(): boolean {
-    return this.#workers.isStuck;
+    return this.#term?.isStuck ?? false;
   }
 
   /**
-   * Works until `signal` aborts, then ends what is under way and gives the Lease back.
-   *
-   * @returns whether it ended because it was asked to; false when the Lease was lost
+   * Works until `signal` aborts, then ends what is under way and gives the Lease back. A lost Lease ends a
+   * term, not the process: it stands for election again, with an empty queue.
    */
-  async run(signal: AbortSignal): Promise<boolean> {
-    wakeOnChange(
-      (key, priority) => this.#elector.isLeader() && this.#queue.add(key, priority),
-      this.#bindings,
-      this.#secrets,
-    );
+  async run(signal: AbortSignal): Promise<void> {
+    wakeOnChange((key, priority) => this.#term?.wake(key, priority), this.#bindings, this.#secrets);
     this.#bindings.start();
     this.#secrets.start();
     while (!this.isReady && !signal.aborted) await sleep(this.#options.clock, 50, signal);
-    const electing = new AbortController();
-    const election = this.#elector.run(electing.signal);
-    await Promise.race([election, aborted(signal)]);
-    const asked = signal.aborted;
-    if (!asked) this.#aborting.abort(new Error('the Lease was lost'));
-    await this.#drain();
-    electing.abort();
-    await election;
+    while (!signal.aborted) {
+      const electing = new AbortController();
+      const election = this.#elector.run(electing.signal);
+      await Promise.race([election, aborted(signal)]);
+      await this.#term?.end();
+      this.#term = undefined;
+      electing.abort();
+      await election;
+    }
     await this.#close();
-    return asked;
-  }
-
-  /** Lets the runs under way end by themselves, and ends them when that takes too long. */
-  async #drain(): Promise<void> {
-    const done = new AbortController();
-    const drained = this.#queue.shutdown().then(() => done.abort());
-    await sleep(this.#options.clock, DRAIN_MS, done.signal);
-    this.#aborting.abort(new Error('the controller is stopping'));
-    await drained;
-    await this.#working;
   }
 
   async #close(): Promise<void> {
@@ -144,29 +120,25 @@ export class Controller {
       onStartedLeading: () => {
         log.info({ identity }, 'leading');
         metrics.leader.set(1);
-        this.#working = this.#workers.run(config.workers, this.#aborting.signal);
-        for (const { metadata } of this.#bindings.list()) {
-          this.#queue.add(`${metadata.namespace}/${metadata.name}`, 'low');
-        }
+        this.#term = this.#createTerm();
+        this.#term.start(config.workers, this.#bindings.list().map(keyOfBinding));
       },
       onStoppedLeading: () => {
         log.info({ identity }, 'no longer leading');
+        this.#term?.abort();
         metrics.leader.set(0);
+        metrics.bindings.clear();
       },
       onError: (error) => log.warn({ err: error }, 'the Lease could not be read or written'),
     });
   }
 
-  #createWorkers(outgoing: ReturnType<typeof createOutgoing>): Workers {
-    const { clock, random, log, metrics } = this.#options;
-    const world: World = {
-      ...{ clock, random, ...outgoing },
-      ...{ bindings: this.#bindings, secrets: this.#secrets, events: this.#events, memory: new Memory() },
-    };
+  #createTerm(): Term {
+    const { clock, log, metrics } = this.#options;
     const recorder = new RunRecorder(metrics, this.#bindings, clock);
-    return new Workers({
-      ...{ queue: this.#queue, clock, log },
-      reconcile: (key, runLog, signal) => reconcile(world, key, runLog, signal),
+    return new Term({
+      ...{ clock, log, meters: metrics.workqueue },
+      reconcile: (key, runLog, signal) => reconcile(this.#world, key, runLog, signal),
       onRun: (key, result, seconds) => recorder.record(key, result, seconds),
     });
   }

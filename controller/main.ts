@@ -11,7 +11,7 @@ import { createLogger, type Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { startServer } from './server.ts';
 
-/** Exit codes: 0 asked to stop, 1 the Lease was lost or a fault of ours, 2 flags that cannot be used. */
+/** Exit codes: 0 asked to stop, 1 it cannot go on (the log says why), 2 flags that cannot be used. */
 const OK = 0;
 const FAILED = 1;
 const USAGE = 2;
@@ -62,9 +62,8 @@ async function start(config: Config, log: Logger): Promise<number> {
     });
   }
   try {
-    const asked = await controller.run(stopping.signal);
-    if (!asked) log.error({}, 'the Lease was lost; another replica leads now');
-    return asked ? OK : FAILED;
+    await controller.run(stopping.signal);
+    return OK;
   } finally {
     await server.close();
   }

@@ -43,7 +43,7 @@ export interface Progress {
 
 /** Where a run starts. */
 export function begin(facts: Facts): Progress {
-  const { binding, secret, held, credential } = facts;
+  const { binding, secret, held } = facts;
   const targets = retarget(binding);
   const skipped = binding.metadata.annotations?.[SKIP_CLEANUP] === 'true';
   const wanted = skipped ? { ...targets, cleanups: [] } : targets;
@@ -53,7 +53,7 @@ export function begin(facts: Facts): Progress {
     token: secret.state === 'ours' ? secret.token : undefined,
     shaped: secret.state === 'ours' && secret.shaped,
     foreign: secret.state === 'foreign' ? secret.owner : undefined,
-    held: held?.fingerprint === (credential.fingerprint ?? held?.fingerprint) ? held : undefined,
+    held: held && isWanted(held, facts) ? held : undefined,
     refreshed: false,
     ...wanted,
     recorded: isRecorded(wanted, binding),
@@ -64,6 +64,13 @@ export function begin(facts: Facts): Progress {
     rolloutsStarted: [],
     rolloutsFinished: [],
   };
+}
+
+/** A held token is for this spec, and newer than what another leader may have stored meanwhile. */
+function isWanted(held: StoredToken, { credential, secret }: Facts): boolean {
+  const stored = secret.state === 'ours' ? secret.token : undefined;
+  const fits = held.fingerprint === (credential.fingerprint ?? held.fingerprint);
+  return fits && held.issuedAt > (stored?.issuedAt ?? 0);
 }
 
 /** A cleanup's name in messages and maps. */

@@ -52,12 +52,10 @@ describe('a delivery to Fly', () => {
   it('to an app that is not there is AppNotFound, with an event', async () => {
     const tenant = await createCountedTenant(world, 'nowhere');
     await retarget(tenant, 'no-such-app');
-    const binding = await waitFor(() => tenant.binding(), {
-      what: 'a failed delivery',
-      timeoutMs: PATIENCE_MS,
-      until: (found) => ['AppNotFound', 'Unauthorized'].includes(reasonOf(found) ?? ''),
-    });
-    const events = await waitFor(() => tenant.events(reasonOf(binding) ?? ''), {
+    const binding = await until(tenant, 'AppNotFound');
+    assert.ok(isTrue(binding, 'Stalled'));
+    assert.equal(conditionOf(binding, 'Ready')?.reason, 'DeliveryFailed');
+    const events = await waitFor(() => tenant.events('AppNotFound'), {
       what: 'the event',
       timeoutMs: PATIENCE_MS,
       until: (found) => found.length > 0,
@@ -68,11 +66,13 @@ describe('a delivery to Fly', () => {
 
   it('whose API token is in no Secret is CredentialsMissing, and recovers when there is one', async () => {
     const tenant = await createCountedTenant(world, 'tokenless');
+    const secret = await tenant.secret('fly-deploy');
     await world.objects.delete('Secret', tenant.namespace, 'fly-deploy');
     await tenant.bind();
     const binding = await until(tenant, 'CredentialsMissing');
     assert.match(conditionOf(binding, 'Delivered')?.message ?? '', /fly-deploy does not exist/);
-    await createCountedTenant(world, 'tokenless').catch(() => undefined);
+    const { labels = {} } = secret?.metadata ?? {};
+    await world.objects.create(tenant.own({ ...secret, metadata: { name: 'fly-deploy', labels } }));
     await tenant.settled();
   });
 

@@ -86,7 +86,7 @@ describe('two controllers', () => {
     const newer = await tenant.token();
     await pause;
     leader.kill('SIGCONT');
-    assert.equal(await ended(leader), 1, 'a leader that lost its Lease ends, to start anew');
+    await stoodDown(leader);
     // The token that the stopped leader had asked for is one of the two, and went nowhere.
     assert.deepEqual(since(before), { issued: 2, written: 1, updates: [1, 1] });
     assert.equal(newer?.jti, world.outside.issuer.issued.at(-1)?.tokenId);
@@ -125,6 +125,12 @@ describe('two controllers', () => {
   async function leads({ identity }: ControllerProcess): Promise<void> {
     const what = `${identity} to lead`;
     await waitFor(holder, { what, timeoutMs: PATIENCE_MS, until: (found) => found === identity });
+  }
+
+  /** It lost its Lease, noticed, and stands by. */
+  async function stoodDown({ identity, logLines }: ControllerProcess): Promise<void> {
+    const told = () => logLines.some((line) => line.includes('"no longer leading"'));
+    await waitFor(told, { what: `${identity} to stand down`, timeoutMs: PATIENCE_MS });
   }
 
   /** How the process ended; it no longer counts as one of the two. */
