@@ -53,6 +53,11 @@ describe('a run', () => {
     assert.deepEqual(steps, ['acquiringToken', 'writingSecret']);
   });
 
+  it('drops a held token when another replica has stored a newer one meanwhile', () => {
+    const held = aToken({ id: 'cccccccccccccccc', issuedAt: aToken().issuedAt - MINUTE });
+    assert.deepEqual(plan(factsWith(aToken(), { held })).steps, []);
+  });
+
   it('refreshes once for one request by annotation', () => {
     const annotations = { [REFRESH_REQUESTED_AT]: 'now' };
     const asked = factsWith(aToken(), { binding: aBinding({ metadata: { annotations } }) });

@@ -56,6 +56,15 @@ describe('the series of a binding', () => {
     assert.deepEqual(await seriesOf(metrics, 'api'), []);
     assert.ok((await seriesOf(metrics, 'other')).length > 5);
   });
+
+  it('are cleared when another process leads', async () => {
+    const metrics = createMetrics({ version: '1.2.3' });
+    metrics.bindings.set(VIEW);
+    metrics.bindings.clear();
+    assert.deepEqual(await seriesOf(metrics, 'api'), []);
+    metrics.bindings.set(VIEW);
+    assert.ok((await seriesOf(metrics, 'api')).length > 5);
+  });
 });
 
 describe('the series of the process', () => {
