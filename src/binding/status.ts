@@ -2,7 +2,7 @@ import { DISPOSITIONS } from '../failure.ts';
 import { afterFailure, NO_ATTEMPTS } from './attempts.ts';
 import { type Condition, isTrue, stamp, timestamp, type Verdict } from './conditions.ts';
 import { delivered } from './delivered.ts';
-import { isDelivered, isFailureOpen, nextRefresh, setbacks } from './due.ts';
+import { isDelivered, isFailureOpen, isSuspended, nextRefresh, setbacks } from './due.ts';
 import { formatDuration } from './duration.ts';
 import { REFRESH_REQUESTED_AT } from './names.ts';
 import { issueCircumstances, type Progress } from './progress.ts';
@@ -89,7 +89,10 @@ function issuedVerdict(progress: Progress, previous: readonly Condition[]): Verd
   if (issueFailure)
     return { type, status: 'False', reason: issueFailure.reason, message: issueFailure.message };
   const before = previous.find((condition) => condition.type === type);
-  const isOpen = setbacks(progress).some(({ about }) => about === undefined);
+  // While suspended nothing is attempted, so that what the last attempt said stays true.
+  const isOpen = isSuspended(progress)
+    ? before?.status === 'False'
+    : setbacks(progress).some(({ about }) => about === undefined);
   if (isOpen && before) return before;
   if (!token) return undefined;
   const message = `Token ${token.id} was issued at ${timestamp(token.issuedAt)}.`;

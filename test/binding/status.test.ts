@@ -124,6 +124,14 @@ describe('a failed renewal', () => {
     assert.deepEqual(statusOf(later.progress), status);
   });
 
+  it('is still told while suspended', () => {
+    const status = statusOf(fail(outage).progress);
+    const binding = aBinding({ metadata: { generation: 2 }, spec: { suspend: true }, status });
+    const suspended = statusOf(plan(factsWith(due, { binding })).progress);
+    assert.equal(condition(suspended, 'Issued').reason, 'ProviderUnavailable');
+    assert.equal(condition(suspended, 'Ready').reason, 'Suspended');
+  });
+
   it('ends in Ready False when the token expires', () => {
     const status = statusOf(fail(outage).progress);
     const dead = plan(factsWith(due, { now: due.expiresAt, binding: aBinding({ status }) }), {
