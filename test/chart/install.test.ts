@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { waitFor } from '../../sandbox/wait-for.ts';
 import { CHART, CRD_NAME, helm } from './chart.ts';
 import { previousChart, type ReleaseCluster, startReleaseCluster } from './release.ts';
 
@@ -97,8 +98,15 @@ test('uninstalling leaves the CRD and nothing else, and it can be installed agai
 
 test('the CRD goes with the release when it is not to be kept', async () => {
   await cluster.helm('install', 'tb', CHART, ...IN_SYSTEM, '--set=crds.keep=false');
-  await uninstall('tb');
-  assert.deepEqual(await ofRelease(), []);
+  // The API server cleans up after a CRD only once it has begun to serve it.
+  await established();
+  await cluster.helm('uninstall', 'tb', '--namespace=system');
+  await cluster.kubectl('wait', '--for=delete', `crd/${CRD_NAME}`, '--timeout=90s');
+  await waitFor(ofRelease, {
+    what: 'everything of the release to be gone',
+    timeoutMs: 60_000,
+    until: (left) => left.length === 0,
+  });
 });
 
 test('the API server finds no fault in any field, whichever values are set', async () => {
