@@ -100,6 +100,12 @@ test('the CRD goes with the release when it is not to be kept', async () => {
   await cluster.helm('install', 'tb', CHART, ...IN_SYSTEM, '--set=crds.keep=false');
   // The API server cleans up after a CRD only once it has begun to serve it.
   await established();
+  const served = () => cluster.try(['get', 'tb', '-A']);
+  await waitFor(served, {
+    what: 'TokenBindings to be served',
+    timeoutMs: 60_000,
+    until: ({ code }) => code === 0,
+  });
   await cluster.helm('uninstall', 'tb', '--namespace=system');
   await cluster.kubectl('wait', '--for=delete', `crd/${CRD_NAME}`, '--timeout=90s');
   await waitFor(ofRelease, {
