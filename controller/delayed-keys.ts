@@ -38,7 +38,7 @@ export class DelayedKeys<K> {
 
   /** Wakes `key` after `delayMs` at the latest: an earlier deadline it already has stays, the higher priority wins. */
   add(key: K, delayMs: number, priority: Priority): void {
-    const at = this.#elapsed() + delayMs;
+    const at = this.#elapsed() + (Number.isFinite(delayMs) ? delayMs : MAX_WAIT_MS);
     const known = this.#pending.get(key);
     if (known) known.priority = higher(known.priority, priority);
     if (known && known.at <= at) return;

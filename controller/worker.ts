@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock } from '../src/clock.ts';
 import { hasReason } from '../src/kubernetes/api-error.ts';
 import { FencedError } from './fence.ts';
@@ -53,6 +54,8 @@ export class Workers {
       onRun(key, result, (clock.monotonic() - startedAt) / 1000);
       this.#requeue(key, result);
       queue.done(key);
+      // A run from caches alone is a chain of microtasks: without this, many of them starve timers and the Lease.
+      await turn();
     }
   }
 

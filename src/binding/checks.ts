@@ -10,7 +10,7 @@ import {
   setbacks,
 } from './due.ts';
 import { cleanupName, type Progress } from './progress.ts';
-import { needsFinalizer } from './targets.ts';
+import { type Cleanup, needsFinalizer } from './targets.ts';
 
 /** What a check found: why its step is next, and which delivery or cleanup it is about. */
 export interface Finding {
@@ -75,9 +75,16 @@ const unguarded: Check = (progress) => {
   return found && { why: 'its policy is Delete', subject: found.name };
 };
 
+/** Whether an app still lives on the old secret, because a new delivery to it was never written. */
+const awaitsSuccessor = (progress: Progress, { app }: Cleanup) =>
+  isActive(progress) &&
+  progress.deliveries.some(({ target, tokenId }) => target.app === app && tokenId === undefined);
+
 /** A remote secret that has to be unset. */
 const cleanable: Check = (progress) => {
-  const found = progress.cleanups.find((cleanup) => !rests(progress, cleanup));
+  const found = progress.cleanups.find(
+    (cleanup) => !rests(progress, cleanup) && !awaitsSuccessor(progress, cleanup),
+  );
   return found && { why: 'the spec no longer asks for this secret', subject: cleanupName(found) };
 };
 

@@ -14,10 +14,15 @@ export const isSuspended = ({ facts }: Progress) => facts.binding.spec.suspend;
 export const isActive = (progress: Progress) =>
   !isDeleting(progress) && !isSuspended(progress) && progress.foreign === undefined;
 
+/** Clocks of replicas may differ by this much, in milliseconds, before a time in the future counts as wrong. */
+const CLOCK_TOLERANCE_MS = 5 * 60_000;
+
 /** Why the token in the Secret, if any, has to be replaced; undefined when it does not have to be. */
 export function issueReason(progress: Progress): string | undefined {
   const { facts, token } = progress;
   if (!token) return facts.secret.state === 'ours' ? 'the stored token is damaged' : 'there is no token yet';
+  if (token.issuedAt > facts.now + CLOCK_TOLERANCE_MS)
+    return 'the stored token is from the future: a clock was wrong';
   const { fingerprint } = facts.credential;
   if (fingerprint !== undefined && fingerprint !== token.fingerprint)
     return 'the spec asks for another token';
@@ -56,11 +61,10 @@ export function isRefreshRequested({ facts, token }: Progress): boolean {
   return requested !== undefined && !answered.includes(requested);
 }
 
-/** Whether the last attempt for this spec failed, and the stored token is from before it. */
+/** Whether the last attempt failed, and the stored token is from before it. */
 export function isFailureOpen({ facts, token }: Progress): boolean {
   const attempts = facts.binding.status?.attempts;
   if (!attempts || attempts.consecutive === 0) return false;
-  if (attempts.observedGeneration !== facts.binding.metadata.generation) return false;
   // The time of a failure has whole seconds only, rounded down.
   const isLater = token !== undefined && token.issuedAt >= Date.parse(attempts.lastFailureTime ?? '') + 1000;
   return !isLater;
@@ -84,6 +88,13 @@ export function rests(progress: Progress, record: DeliveryRecord | Cleanup): boo
   const { deliveryFailures, cleanupFailures, facts } = progress;
   const isDelivery = 'target' in record;
   if (isDelivery ? record.name in deliveryFailures : cleanupName(record) in cleanupFailures) return true;
+  // A newer token is another matter than the one that machines did not get well with.
+  if (
+    isDelivery &&
+    record.attempts?.lastFailureReason === 'RolloutFailed' &&
+    record.tokenId !== progress.token?.id
+  )
+    return false;
   const { name } = isDelivery ? record.target.apiTokenRef : record.apiTokenRef;
   return isBackingOff(record.attempts, flyCircumstances(progress, name), facts.now);
 }

@@ -1,10 +1,12 @@
 import type { EpochMs } from '../clock.ts';
 import type { DeliveryFailureReason, Failure, IssueFailureReason } from '../failure.ts';
-import type { Circumstances } from './attempts.ts';
+import { type Circumstances, NO_ATTEMPTS } from './attempts.ts';
+import { holds, staged } from './delivery.ts';
 import type { Facts } from './facts.ts';
-import { FINALIZER, SKIP_CLEANUP } from './names.ts';
+import { FINALIZER, REFRESH_REQUESTED_AT, SKIP_CLEANUP } from './names.ts';
 import type { StoredToken } from './stored-token.ts';
-import { type Cleanup, type DeliveryRecord, isRecorded, retarget } from './targets.ts';
+import { type Cleanup, type DeliveryRecord, isRecorded, retarget, strategyOf } from './targets.ts';
+import type { TokenBinding } from './token-binding.ts';
 
 /** The state of one run: what was observed, changed by what the steps reported. */
 export interface Progress {
@@ -44,7 +46,12 @@ export interface Progress {
 /** Where a run starts. */
 export function begin(facts: Facts): Progress {
   const { binding, secret, held } = facts;
-  const targets = retarget(binding);
+  const token = secret.state === 'ours' ? secret.token : undefined;
+  const { deliveries, cleanups } = retarget(binding);
+  const targets = {
+    cleanups,
+    deliveries: deliveries.map((record) => adopted(record, binding, token?.id, facts.now)),
+  };
   const skipped = binding.metadata.annotations?.[SKIP_CLEANUP] === 'true';
   const wanted = skipped ? { ...targets, cleanups: [] } : targets;
   return {
@@ -66,11 +73,26 @@ export function begin(facts: Facts): Progress {
   };
 }
 
+/** A delivery whose strategy became Stage amid its rollout has what Stage asks for. */
+function adopted(
+  record: DeliveryRecord,
+  binding: TokenBinding,
+  tokenId: string | undefined,
+  now: EpochMs,
+): DeliveryRecord {
+  const isOpen = record.tokenId !== undefined && record.tokenId === tokenId && !holds(record, tokenId);
+  if (!isOpen || strategyOf(binding, record.name) !== 'Stage') return record;
+  const { rolloutStartedAt: _, ...rest } = record;
+  return staged({ ...rest, attempts: NO_ATTEMPTS }, now);
+}
+
 /** A held token is for this spec, and newer than what another leader may have stored meanwhile. */
-function isWanted(held: StoredToken, { credential, secret }: Facts): boolean {
+function isWanted(held: StoredToken, { binding, credential, secret, now }: Facts): boolean {
+  const requested = binding.metadata.annotations?.[REFRESH_REQUESTED_AT];
+  const answers = requested === binding.status?.lastHandledRefreshAt || held.refreshRequest === requested;
   const stored = secret.state === 'ours' ? secret.token : undefined;
   const fits = held.fingerprint === (credential.fingerprint ?? held.fingerprint);
-  return fits && held.issuedAt > (stored?.issuedAt ?? 0);
+  return fits && answers && held.expiresAt > now && held.issuedAt > (stored?.issuedAt ?? 0);
 }
 
 /** A cleanup's name in messages and maps. */

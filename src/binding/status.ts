@@ -2,7 +2,7 @@ import { DISPOSITIONS } from '../failure.ts';
 import { afterFailure, NO_ATTEMPTS } from './attempts.ts';
 import { type Condition, isTrue, stamp, timestamp, type Verdict } from './conditions.ts';
 import { delivered } from './delivered.ts';
-import { isDelivered, isFailureOpen, isSuspended, nextRefresh, setbacks } from './due.ts';
+import { deliveriesDue, isDelivered, isFailureOpen, isSuspended, nextRefresh, setbacks } from './due.ts';
 import { formatDuration } from './duration.ts';
 import { REFRESH_REQUESTED_AT } from './names.ts';
 import { issueCircumstances, type Progress } from './progress.ts';
@@ -113,7 +113,7 @@ function activityVerdict(
     const message = source?.message ?? `${blocking.about ?? 'The binding'}: ${reason}.`;
     return { type: 'Stalled', status: 'True', reason, message };
   }
-  const isOpen = failures.length > 0 || Object.keys(progress.waiting).length > 0;
+  const isOpen = failures.length > 0 || deliveriesDue(progress).length > 0;
   if (!isOpen) return undefined;
   const { binding } = progress.facts;
   const isNew =

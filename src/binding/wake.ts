@@ -1,5 +1,5 @@
 import type { EpochMs } from '../clock.ts';
-import { isActive, isDeleting, isDelivered, nextRefresh, setbacks } from './due.ts';
+import { isActive, isDeleting, isDelivered, nextRefresh, rests, setbacks } from './due.ts';
 import type { Progress } from './progress.ts';
 import type { TokenBindingStatus } from './token-binding.generated.ts';
 
@@ -20,7 +20,8 @@ export function wakeTime(progress: Progress, status: TokenBindingStatus): EpochM
   else if (isActive(progress) && token) times.push(nextRefresh(progress));
   for (const record of [...progress.deliveries, ...progress.cleanups]) {
     const isOpen = !('target' in record) || !isDelivered(progress, record);
-    if (isOpen && record.attempts?.nextTime) times.push(Date.parse(record.attempts.nextTime));
+    if (isOpen && rests(progress, record) && record.attempts?.nextTime)
+      times.push(Date.parse(record.attempts.nextTime));
   }
   const expiries = [token?.expiresAt, Date.parse(status.token?.previousExpiresAt ?? '')];
   if (!isDeleting(progress)) {

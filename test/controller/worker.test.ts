@@ -9,6 +9,7 @@ import { OutdatedError } from '../../controller/world.ts';
 import { ApiError } from '../../src/kubernetes/api-error.ts';
 import { someFacts, someProgress } from '../support/binding.ts';
 import { FakeClock, settled } from '../support/fake-clock.ts';
+import { until } from '../support/until.ts';
 import { Meters } from './queue-meters.ts';
 
 const KEY = 'team/orders';
@@ -128,7 +129,7 @@ test('a run that fails does not keep others from their turn', async () => {
   start();
   queue.add(KEY, 'high');
   queue.add('team/other', 'high');
-  await settled();
+  await until(() => runs.length === 2, 'the run of the other key');
   assert.deepEqual(runs, [KEY, 'team/other']);
 });
 
@@ -139,8 +140,21 @@ test('as many keys are worked on at once as there are workers', async () => {
   await settled();
   assert.deepEqual(runs, ['team/a', 'team/b']);
   gate.resolve(resting());
-  await settled();
+  await until(() => runs.length === 3, 'the third run');
   assert.deepEqual(runs, ['team/a', 'team/b', 'team/c']);
+});
+
+test('runs that are over at once leave timers and sockets their turn', async () => {
+  let again = true;
+  work = async () => {
+    if (again) queue.add(KEY, 'high');
+    return resting();
+  };
+  start();
+  queue.add(KEY, 'high');
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  again = false;
+  assert.ok(runs.length > 1);
 });
 
 test('the lines of a run name its binding and the run', async () => {
