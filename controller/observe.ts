@@ -1,5 +1,7 @@
 import type { CredentialFact, Facts, SecretFact } from '../src/binding/facts.ts';
+import { cleanupName } from '../src/binding/progress.ts';
 import { fromAnnotations, type StoredToken } from '../src/binding/stored-token.ts';
+import { retarget } from '../src/binding/targets.ts';
 import type { TokenBinding } from '../src/binding/token-binding.ts';
 import { FailureError } from '../src/failure.ts';
 import type { ObjectRef } from '../src/kubernetes/object-ref.ts';
@@ -34,6 +36,7 @@ export async function observe(
     credential: await credentialFact(world, binding, hasToken, signal),
     apiTokenVersions: apiTokenVersions(world, binding),
     secret,
+    claimedElsewhere: claimedElsewhere(world, binding),
     held: held?.uid === binding.metadata.uid ? held.token : undefined,
   };
   return { facts, secret: target?.metadata };
@@ -117,4 +120,21 @@ function apiTokenVersions(world: World, binding: TokenBinding): Record<string, s
     if (name !== undefined && metadata) versions[name] = versionOf(metadata);
   }
   return versions;
+}
+
+/**
+ * Only what others have proven to be able to write counts: whoever may create a binding could else keep a secret
+ * from being unset by naming it. Looked up only where there is something to unset.
+ */
+function claimedElsewhere(world: World, binding: TokenBinding): string[] {
+  if (retarget(binding).cleanups.length === 0) return [];
+  const others = world.bindings
+    .list()
+    .filter(
+      ({ metadata }) => metadata.uid !== binding.metadata.uid && metadata.deletionTimestamp === undefined,
+    );
+  return others
+    .flatMap((other) => retarget(other).deliveries)
+    .filter(({ tokenId }) => tokenId !== undefined)
+    .map(({ target }) => cleanupName(target));
 }

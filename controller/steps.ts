@@ -1,3 +1,4 @@
+import { claim } from '../src/binding/due.ts';
 import type { Step } from '../src/binding/machine.ts';
 import type { StepResult } from '../src/binding/results.ts';
 import { statusOf } from '../src/binding/status.ts';
@@ -26,7 +27,7 @@ async function record(run: Run): Promise<StepResult> {
   if (needsFinalizer(progress) && !progress.finalized) {
     run.binding = await unlessOutdated(world.bindings.addFinalizer(run.binding, run.signal));
   }
-  await recordStatus(run, statusOf(progress));
+  await recordStatus(run, statusOf(claim(progress)));
   return { type: 'recorded' };
 }
 

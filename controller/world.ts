@@ -13,7 +13,7 @@ export interface World {
   readonly clock: Clock;
   /** In [0, 1), as `Math.random` gives. */
   readonly random: () => number;
-  readonly bindings: Pick<TokenBindings, 'get' | 'patchStatus' | 'addFinalizer' | 'removeFinalizer'>;
+  readonly bindings: Pick<TokenBindings, 'get' | 'list' | 'patchStatus' | 'addFinalizer' | 'removeFinalizer'>;
   readonly secrets: Pick<Secrets, 'metadata' | 'read' | 'create' | 'apply'>;
   readonly events: Pick<EventRecorder, 'record'>;
   readonly requestToken: (request: TokenRequest, signal: AbortSignal) => Promise<IssuedToken>;

@@ -8,9 +8,10 @@ import {
   issueReason,
   rests,
   setbacks,
+  unwrittenDeliveries,
 } from './due.ts';
 import { cleanupName, type Progress } from './progress.ts';
-import { type Cleanup, needsFinalizer } from './targets.ts';
+import { type Cleanup, isOurs, needsFinalizer } from './targets.ts';
 
 /** What a check found: why its step is next, and which delivery or cleanup it is about. */
 export interface Finding {
@@ -30,7 +31,8 @@ const releasable: Check = (progress) =>
 
 /** A remote secret is about to change that the cluster does not remember as ours yet. */
 const unrecorded: Check = (progress) => {
-  if (progress.recorded && (progress.finalized || !needsFinalizer(progress))) return undefined;
+  const isClaimed = unwrittenDeliveries(progress).every(isOurs);
+  if (progress.recorded && isClaimed && (progress.finalized || !needsFinalizer(progress))) return undefined;
   const upcoming = writable(progress) ?? rollable(progress) ?? cleanable(progress) ?? unguarded(progress);
   return upcoming && { why: `what happens to ${upcoming.subject} must survive a crash` };
 };
@@ -54,7 +56,7 @@ const issuable: Check = (progress) => {
 
 /** A delivery whose vault does not have the current token. */
 const writable: Check = (progress) => {
-  const found = deliveriesDue(progress).find((record) => record.tokenId !== progress.token?.id);
+  const [found] = unwrittenDeliveries(progress);
   return found && { why: `the current token is not in ${found.target.app} yet`, subject: found.name };
 };
 

@@ -83,6 +83,20 @@ export function deliveriesDue(progress: Progress): DeliveryRecord[] {
   return progress.deliveries.filter((record) => !isDelivered(progress, record) && !rests(progress, record));
 }
 
+/** Deliveries whose vault does not have the current token. */
+export function unwrittenDeliveries(progress: Progress): DeliveryRecord[] {
+  return deliveriesDue(progress).filter(({ tokenId }) => tokenId !== progress.token?.id);
+}
+
+/** Marks what this run is about to write: recorded before the first write, it makes the secret ours. */
+export function claim(progress: Progress): Progress {
+  const names = new Set(unwrittenDeliveries(progress).map(({ name }) => name));
+  const deliveries = progress.deliveries.map((record) =>
+    names.has(record.name) ? { ...record, claimed: true } : record,
+  );
+  return { ...progress, deliveries };
+}
+
 /** Whether a delivery or cleanup failed in this run, or waits out an earlier failure. */
 export function rests(progress: Progress, record: DeliveryRecord | Cleanup): boolean {
   const { deliveryFailures, cleanupFailures, facts } = progress;

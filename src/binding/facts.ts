@@ -12,6 +12,8 @@ export interface Facts {
   /** By name of a Secret with an API token: its `uid/resourceVersion`; a missing one has no entry. */
   readonly apiTokenVersions: Readonly<Record<string, string>>;
   readonly secret: SecretFact;
+  /** Remote secrets (`cleanupName`) that other bindings have written and still want: not ours to unset. */
+  readonly claimedElsewhere: readonly string[];
   /** A token that an earlier run of this process obtained and could not write yet. */
   readonly held?: StoredToken | undefined;
 }

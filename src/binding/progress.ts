@@ -53,7 +53,8 @@ export function begin(facts: Facts): Progress {
     deliveries: deliveries.map((record) => adopted(record, binding, token?.id, facts.now)),
   };
   const skipped = binding.metadata.annotations?.[SKIP_CLEANUP] === 'true';
-  const wanted = skipped ? { ...targets, cleanups: [] } : targets;
+  const isKept = (cleanup: Cleanup) => skipped || facts.claimedElsewhere.includes(cleanupName(cleanup));
+  const wanted = { ...targets, cleanups: cleanups.filter((cleanup) => !isKept(cleanup)) };
   return {
     facts,
     why: '',

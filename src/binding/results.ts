@@ -10,9 +10,10 @@ import {
   staged,
   written,
 } from './delivery.ts';
+import { claim } from './due.ts';
 import { cleanupName, flyCircumstances, type Progress } from './progress.ts';
 import type { StoredToken } from './stored-token.ts';
-import { type Cleanup, type DeliveryRecord, needsFinalizer, strategyOf } from './targets.ts';
+import { type Cleanup, type DeliveryRecord, isOurs, needsFinalizer, strategyOf } from './targets.ts';
 
 /** What a step reports: the events of the machine. `at` is when it happened, epoch ms. */
 export type StepResult =
@@ -35,6 +36,14 @@ export type StepResult =
 
 type Result<T extends StepResult['type']> = Extract<StepResult, { type: T }>;
 
+/** Failures that tell for sure that the remote secret is as it was. */
+const NOTHING_WRITTEN: ReadonlySet<string> = new Set([
+  'CredentialsMissing',
+  'Unauthorized',
+  'AppNotFound',
+  'RequestRefused',
+]);
+
 /** How each result changes what is known of the run. */
 export const fold: { [T in StepResult['type']]: (run: Progress, result: Result<T>) => Progress } = {
   issued: (run, { token }) => ({ ...run, held: token }),
@@ -46,7 +55,7 @@ export const fold: { [T in StepResult['type']]: (run: Progress, result: Result<T
     shaped: true,
     refreshed: run.refreshed || run.held !== undefined,
   }),
-  recorded: (run) => ({ ...run, recorded: true, finalized: run.finalized || needsFinalizer(run) }),
+  recorded: (run) => ({ ...claim(run), recorded: true, finalized: run.finalized || needsFinalizer(run) }),
   flySecretSet: (run, { write, at }) => {
     const isStage = strategyOf(run.facts.binding, run.subject ?? '') === 'Stage';
     const changed = changeDelivery(run, (record) => {
@@ -71,7 +80,9 @@ export const fold: { [T in StepResult['type']]: (run: Progress, result: Result<T
   },
   deliveryFailed: (run, { failure, at, machines }) => ({
     ...changeDelivery(run, (record) => {
-      const next = failed(record, failure, setback(run, record, failure, at), at);
+      const wrote = { ...record, claimed: isOurs(record) && !NOTHING_WRITTEN.has(failure.reason) };
+      const before = record.tokenId === undefined ? wrote : record;
+      const next = failed(before, failure, setback(run, record, failure, at), at);
       return machines ? { ...next, machines: { ...machines } } : next;
     }),
     deliveryFailures: { ...run.deliveryFailures, [run.subject ?? '']: failure },

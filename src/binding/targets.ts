@@ -15,7 +15,8 @@ export interface Targets {
 /**
  * Brings the recorded targets in line with the spec. A target that the spec no longer names (delivery
  * removed, pointed at another app or key, binding deleted) becomes a cleanup when its recorded policy is
- * Delete, and is forgotten when it is Retain. A cleanup that the spec wants again is called off.
+ * Delete, and is forgotten when it is Retain or was never written: a secret of that name is somebody else's.
+ * A cleanup that the spec wants again is called off.
  */
 export function retarget(binding: TokenBinding): Targets {
   const wanted = binding.metadata.deletionTimestamp === undefined ? binding.spec.deliveries : [];
@@ -28,13 +29,21 @@ export function retarget(binding: TokenBinding): Targets {
   });
   const isWanted = (target: { app: string; secretName: string }) =>
     deliveries.some((delivery) => sameSecret(delivery.target, target));
-  const dropped = recorded.map(({ target }) => target).filter((target) => !isWanted(target));
+  const dropped = recorded
+    .filter(isOurs)
+    .map(({ target }) => target)
+    .filter((target) => !isWanted(target));
   const pending = (binding.status?.cleanups ?? []).filter((cleanup) => !isWanted(cleanup));
   const added = dropped
     .filter((target) => target.deletionPolicy === 'Delete')
     .filter((target) => !pending.some((cleanup) => sameSecret(cleanup, target)))
     .map(({ app, secretName, apiTokenRef }) => ({ app, secretName, apiTokenRef }));
   return { deliveries, cleanups: [...pending, ...added] };
+}
+
+/** Whether the remote secret holds, or may hold, a token of ours. */
+export function isOurs({ claimed, tokenId }: DeliveryRecord): boolean {
+  return claimed === true || tokenId !== undefined;
 }
 
 /** Whether deleting the binding has to wait for something to be unset. */

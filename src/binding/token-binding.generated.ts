@@ -284,6 +284,11 @@ export interface DeliveryStatus {
   name: string;
   target: DeliveryTarget;
   /**
+   * True from before the first write of the secret on: only a secret that may be ours is
+   * ever unset.
+   */
+  claimed?: boolean;
+  /**
    * Id of the token that was last written to the app's secret.
    */
   tokenId?: string;

@@ -78,6 +78,7 @@ export function someFacts(change: Partial<Facts> = {}): Facts {
     credential: { version: 'uid/7', fingerprint: 'fits' },
     apiTokenVersions: { 'fly-deploy': 'uid/8' },
     secret: { state: 'absent' },
+    claimedElsewhere: [],
     ...change,
   };
 }
