@@ -89,7 +89,7 @@ export class Controller {
    * term, not the process: it stands for election again, with an empty queue.
    */
   async run(signal: AbortSignal): Promise<void> {
-    wakeOnChange((key, priority) => this.#term?.wake(key, priority), this.#bindings, this.#secrets);
+    wakeOnChange(() => this.#term, this.#bindings, this.#secrets);
     this.#bindings.start();
     this.#secrets.start();
     while (!this.isReady && !signal.aborted) await sleep(this.#options.clock, 50, signal);
@@ -99,6 +99,7 @@ export class Controller {
       await Promise.race([election, aborted(signal)]);
       await this.#term?.end();
       this.#term = undefined;
+      this.#options.metrics.bindings.clear();
       electing.abort();
       await election;
     }
@@ -127,7 +128,6 @@ export class Controller {
         log.info({ identity }, 'no longer leading');
         this.#term?.abort();
         metrics.leader.set(0);
-        metrics.bindings.clear();
       },
       onError: (error) => log.warn({ err: error }, 'the Lease could not be read or written'),
     });

@@ -15,6 +15,9 @@ interface Delayed<K> {
  */
 const MAX_WAIT_MS = 60_000;
 
+/** Stale entries that are put up with before the heap is built anew, besides as many as there are keys. */
+const SLACK = 64;
+
 /** A wall clock that gained more than this on the monotonic one was stepped; less is drift. */
 const STEP_MS = 1_000;
 
@@ -45,8 +48,16 @@ export class DelayedKeys<K> {
     this.#serial += 1;
     const entry = { key, at, serial: this.#serial, priority: known?.priority ?? priority };
     this.#pending.set(key, entry);
+    if (this.#heap.length > 2 * this.#pending.size + SLACK) this.#compact();
     siftUp(this.#heap, entry);
     if (this.#heap[0] === entry) this.#arm();
+  }
+
+  /** Drops the entries that were overtaken: a key woken often with a far deadline leaves one each time. */
+  #compact(): void {
+    const live = this.#heap.filter((entry) => this.#pending.get(entry.key) === entry);
+    this.#heap.length = 0;
+    for (const entry of live) siftUp(this.#heap, entry);
   }
 
   delete(key: K): void {

@@ -7,6 +7,9 @@ export class FencedError extends WithheldError {
   override readonly name = 'FencedError';
 }
 
+/** Longest that a fenced call may take, in milliseconds: a Lease must last longer than this to lead at all. */
+export const LONGEST_EFFECT_MS = 10_000;
+
 /** How long the Lease surely holds, in milliseconds; 0 or less when it does not. */
 export type RemainingLease = () => number;
 

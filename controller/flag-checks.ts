@@ -1,5 +1,6 @@
 import { parseDuration } from './duration.ts';
-import { type ElectionTiming, timingFaults } from './election-timing.ts';
+import { type ElectionTiming, RETRY_JITTER, timingFaults } from './election-timing.ts';
+import { LONGEST_EFFECT_MS } from './fence.ts';
 import type { Flags } from './flags.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 
@@ -114,6 +115,11 @@ export class FlagChecks {
     if (this.#faults.length > faultsBefore) return timing;
     for (const { period, demand } of timingFaults(timing)) {
       this.#fault(PERIOD_FLAGS[period], `${timing[period] / 1000}s`, demand);
+    }
+    const least = LONGEST_EFFECT_MS + timing.retryPeriodMs * RETRY_JITTER;
+    if (this.#faults.length === faultsBefore && timing.leaseDurationMs <= least) {
+      const demand = `must be longer than ${least / 1000}s: no call starts that the Lease may not outlive`;
+      this.#fault(PERIOD_FLAGS.leaseDurationMs, flags.leaderElectLeaseDuration, demand);
     }
     return timing;
   }

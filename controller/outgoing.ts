@@ -8,15 +8,12 @@ import {
   type TokenRequest,
 } from '../src/oauth/token-request.ts';
 import type { SecretValue } from '../src/secret-value.ts';
-import { assertLease, fencedFetch, type RemainingLease } from './fence.ts';
+import { assertLease, fencedFetch, LONGEST_EFFECT_MS, type RemainingLease } from './fence.ts';
 import type { Metrics } from './metrics.ts';
 
 /** A write to Fly must end well within a Lease; its answers are small, lists of machines are not. */
-const FLY_WRITE_LIMITS: CallLimits = { deadlineMs: 10_000, maxBodyBytes: 4 * 1024 * 1024 };
+const FLY_WRITE_LIMITS: CallLimits = { deadlineMs: LONGEST_EFFECT_MS, maxBodyBytes: 4 * 1024 * 1024 };
 const FLY_READ_LIMITS: CallLimits = { ...FLY_WRITE_LIMITS, deadlineMs: FLY_CALL_DEADLINE_MS };
-
-/** Longest a fenced call may take, in milliseconds; a Lease must last longer than this to lead at all. */
-export const LONGEST_EFFECT_MS = Math.max(FLY_WRITE_LIMITS.deadlineMs, TOKEN_REQUEST_LIMITS.deadlineMs);
 
 export interface OutgoingOptions {
   readonly egress: Egress;

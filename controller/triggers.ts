@@ -3,28 +3,31 @@ import { REFRESH_REQUESTED_AT, SKIP_CLEANUP } from '../src/binding/names.ts';
 import type { TokenBinding } from '../src/binding/token-binding.ts';
 import type { TokenBindings } from '../src/kubernetes/bindings.ts';
 import type { Secrets } from '../src/kubernetes/secrets.ts';
-import type { Priority } from './priority.ts';
+import type { Term } from './term.ts';
 import { keyOfBinding } from './world.ts';
 
 /**
- * Turns changes in the cluster into keys for the queue. Only keys: whatever changed, a run looks at everything.
+ * Turns changes in the cluster into keys for the queue of the current term. Only keys: whatever changed, a run looks at everything.
  * What people do goes before what time does.
  */
 export function wakeOnChange(
-  wake: (key: string, priority: Priority) => void,
+  current: () => Pick<Term, 'wake'> | undefined,
   bindings: Pick<TokenBindings, 'list' | 'onChange'>,
   secrets: Pick<Secrets, 'onChange'>,
 ): void {
-  bindings.onChange((key, previous, current, own) => {
+  bindings.onChange((key, previous, next, own) => {
+    const term = current();
     // The answer to our own write may be the first place where somebody else's edit shows.
-    if (!previous || !current) wake(key, current && !isNew(current) ? 'low' : 'high');
-    else if (isPersonal(previous, current)) wake(key, 'high');
-    else if (!own && !isDeepStrictEqual(previous.status, current.status)) wake(key, 'low');
+    if (!previous || !next) term?.wake(key, next && !isNew(next) ? 'low' : 'high');
+    else if (isPersonal(previous, next)) term?.wake(key, 'high');
+    else if (!own && !isDeepStrictEqual(previous.status, next.status)) term?.wake(key, 'low');
   });
   secrets.onChange((key, own) => {
-    if (own) return;
+    // Before there is anybody to wake, the first list brings every Secret: each would walk all bindings.
+    const term = current();
+    if (own || !term) return;
     for (const binding of bindings.list()) {
-      if (secretKeysOf(binding).has(key)) wake(keyOfBinding(binding), 'high');
+      if (secretKeysOf(binding).has(key)) term.wake(keyOfBinding(binding), 'high');
     }
   });
 }

@@ -156,6 +156,17 @@ describe('a faulty value', () => {
       '--leader-elect-renew-deadline "15s" must be longer than 1.2 times the retry period',
     ]);
   });
+
+  test('of a Lease too short for any call to start under it is refused', () => {
+    const [told, ...more] = faults([
+      '--leader-elect-lease-duration',
+      '9s',
+      '--leader-elect-renew-deadline',
+      '6s',
+    ]);
+    assert.match(told ?? '', /--leader-elect-lease-duration "9s" must be longer than 12.4s/);
+    assert.deepEqual(more, []);
+  });
 });
 
 describe('the command line', () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
-import { FencedError } from '../../controller/fence.ts';
+import { FencedError, LONGEST_EFFECT_MS } from '../../controller/fence.ts';
 import { createMetrics, type Metrics } from '../../controller/metrics.ts';
-import { createOutgoing, LONGEST_EFFECT_MS, type Outgoing } from '../../controller/outgoing.ts';
+import { createOutgoing, type Outgoing } from '../../controller/outgoing.ts';
 import { FLY_CALL_DEADLINE_MS } from '../../src/fly/fly-app.ts';
 import type { CallLimits } from '../../src/http/egress.ts';
 import { Response } from '../../src/http/undici.ts';

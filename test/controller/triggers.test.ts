@@ -33,10 +33,13 @@ class Caches {
 
 let caches: Caches;
 let woken: [string, Priority][];
+let leading = true;
 beforeEach(() => {
   caches = new Caches();
   woken = [];
-  wakeOnChange((key, priority) => woken.push([key, priority]), caches.bindings, caches.secrets);
+  leading = true;
+  const term = { wake: (key: string, priority: Priority) => void woken.push([key, priority]) };
+  wakeOnChange(() => (leading ? term : undefined), caches.bindings, caches.secrets);
 });
 
 const known = (metadata: Partial<ObjectMeta> = {}, status = STATUS) => aBinding({ metadata, status });
@@ -44,6 +47,12 @@ const known = (metadata: Partial<ObjectMeta> = {}, status = STATUS) => aBinding(
 test('a binding that was just applied goes first', () => {
   caches.changeBinding(KEY, undefined, aBinding(), false);
   assert.deepEqual(woken, [[KEY, 'high']]);
+});
+
+test('nobody is woken while another replica leads', () => {
+  leading = false;
+  caches.changeBinding(KEY, undefined, aBinding(), false);
+  assert.deepEqual(woken, []);
 });
 
 test('one that has a status already, as after a restart, has time', () => {

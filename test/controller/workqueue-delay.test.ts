@@ -25,6 +25,15 @@ describe('a delayed key', () => {
     assert.deepEqual(await takeAll(queue), ['a']);
   });
 
+  test('whose delay is no number stands in nobody’s way, and is looked at soon', async () => {
+    queue.addAfter('broken', Number.NaN, 'low');
+    queue.addAfter('a', 1_000, 'low');
+    await clock.advance(1_000);
+    assert.deepEqual(await takeAll(queue), ['a']);
+    await clock.advance(60_000);
+    assert.deepEqual(await takeAll(queue), ['broken']);
+  });
+
   test('keeps the earliest time asked for', async () => {
     queue.addAfter('a', 5_000, 'low');
     queue.addAfter('a', 1_000, 'low');
