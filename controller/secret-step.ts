@@ -1,6 +1,7 @@
 import type { StepResult } from '../src/binding/results.ts';
 import type { StoredToken } from '../src/binding/stored-token.ts';
-import { hasReason } from '../src/kubernetes/api-error.ts';
+import { FailureError, failure, type IssueFailureReason } from '../src/failure.ts';
+import { ApiError, hasReason } from '../src/kubernetes/api-error.ts';
 import type { SecretManifest } from '../src/kubernetes/secret-manifest.ts';
 import type { SecretMetadata } from '../src/kubernetes/secret-metadata.ts';
 import type { SecretValue } from '../src/secret-value.ts';
@@ -17,7 +18,12 @@ export async function writeSecret(run: Run): Promise<StepResult> {
   const value = progress.held ? heldValue(run) : await storedToken(run, found);
   const token: StoredToken = { ...found, key: binding.spec.secret.key };
   const manifest = tokenSecret(binding, token, value);
-  run.secret = await write(run, manifest);
+  try {
+    run.secret = await write(run, manifest);
+  } catch (error) {
+    if (!(error instanceof FailureError)) throw error;
+    return { type: 'issueFailed', failure: (error as FailureError<IssueFailureReason>).failure };
+  }
   const ids = new Map(Array.from(manifest.data, ([name, content]) => [name, content.id(key)]));
   world.memory.readings.set(key, { version: versionOf(run.secret), ids });
   world.memory.held.delete(key);
@@ -52,6 +58,17 @@ async function write({ world, secret, signal }: Run, manifest: SecretManifest): 
   } catch (error) {
     const isOutdated = ['AlreadyExists', 'Conflict', 'NotFound'].some((reason) => hasReason(error, reason));
     if (isOutdated) throw new OutdatedError(`Secret ${manifest.ref.namespace}/${manifest.ref.name} changed`);
-    throw error;
+    throw isRefusal(error) ? new FailureError(failure('SecretRefused', refusalOf(error, manifest))) : error;
   }
+}
+
+/** What the API server will refuse again: a policy, a quota, a right withdrawn, an immutable Secret. */
+const isRefusal = (error: unknown): error is ApiError =>
+  error instanceof ApiError && [400, 403, 413, 422].includes(error.status);
+
+function refusalOf({ status, reason }: ApiError, { ref }: SecretManifest): string {
+  return (
+    `The API server refused to store the token in Secret ${ref.namespace}/${ref.name} (${status} ${reason}). ` +
+    'Look for an immutable Secret, a ResourceQuota, an admission policy or a right taken from the controller.'
+  );
 }

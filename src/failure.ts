@@ -15,7 +15,8 @@ export type IssueFailureReason =
   | 'RateLimited'
   | 'ProviderUnavailable'
   | 'ResponseInvalid'
-  | 'SecretConflict';
+  | 'SecretConflict'
+  | 'SecretRefused';
 
 /** Why a token did not reach a delivery: reasons of `Delivered=False`. */
 export type DeliveryFailureReason =
@@ -71,6 +72,7 @@ export const DISPOSITIONS: Readonly<Record<FailureReason, Disposition>> = {
   ProviderUnavailable: 'retry',
   ResponseInvalid: 'retry',
   SecretConflict: 'stall',
+  SecretRefused: 'stall',
   RolloutFailed: 'stall',
   Unauthorized: 'stall',
   AppNotFound: 'stall',

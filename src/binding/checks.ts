@@ -6,6 +6,7 @@ import {
   isDeleting,
   isSuspended,
   issueReason,
+  isWriteBackedOff,
   rests,
   setbacks,
   unwrittenDeliveries,
@@ -41,7 +42,7 @@ const suspended: Check = (progress) => (isSuspended(progress) ? { why: 'spec.sus
 
 /** A token is in hand that no Secret holds yet, or the Secret differs from what the spec asks for. */
 const unwritten: Check = (progress) => {
-  if (!isActive(progress)) return undefined;
+  if (!isActive(progress) || progress.issueFailure || isWriteBackedOff(progress)) return undefined;
   if (progress.held) return { why: 'a new token is not stored yet' };
   return progress.token && !progress.shaped ? { why: 'the Secret differs from the spec' } : undefined;
 };

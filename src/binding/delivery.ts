@@ -80,6 +80,11 @@ export function failed(
   return judged({ ...record, attempts }, { status: 'False', reason, message }, at);
 }
 
+/** The token that just arrived expires at `expiresAt`: until then consumers are served, whatever comes next. */
+export function served(record: DeliveryRecord, expiresAt: EpochMs): DeliveryRecord {
+  return { ...record, heldUntil: timestamp(expiresAt) };
+}
+
 /** Whether consumers of this delivery hold the token of that id. */
 export function holds(record: DeliveryRecord, tokenId: string): boolean {
   return record.tokenId === tokenId && isTrue(record.conditions, 'Delivered');

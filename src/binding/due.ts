@@ -38,6 +38,12 @@ export function isBackedOff(progress: Progress): boolean {
   return waiting && !isRefreshRequested(progress);
 }
 
+/** Whether the API server refused the last write of the Secret, and that is being waited out. */
+export function isWriteBackedOff(progress: Progress): boolean {
+  const attempts = progress.facts.binding.status?.attempts;
+  return attempts?.lastFailureReason === 'SecretRefused' && isBackedOff(progress);
+}
+
 /** When the stored token is to be renewed, epoch ms; only meaningful while there is one. */
 export function nextRefresh({ facts, token, deliveries }: Progress): number {
   if (!token) return facts.now;
@@ -62,9 +68,10 @@ export function isRefreshRequested({ facts, token }: Progress): boolean {
 }
 
 /** Whether the last attempt failed, and the stored token is from before it. */
-export function isFailureOpen({ facts, token }: Progress): boolean {
+export function isFailureOpen({ facts, token, held, shaped }: Progress): boolean {
   const attempts = facts.binding.status?.attempts;
   if (!attempts || attempts.consecutive === 0) return false;
+  if (attempts.lastFailureReason === 'SecretRefused') return held !== undefined || !shaped;
   // The time of a failure has whole seconds only, rounded down.
   const isLater = token !== undefined && token.issuedAt >= Date.parse(attempts.lastFailureTime ?? '') + 1000;
   return !isLater;
@@ -138,7 +145,8 @@ export function setbacks(progress: Progress): Setback[] {
 
 function issueSetback(progress: Progress): FailureReason | undefined {
   if (progress.issueFailure) return progress.issueFailure.reason;
-  if (!isActive(progress) || progress.refreshed || progress.held) return undefined;
-  if (!isBackedOff(progress) || issueReason(progress) === undefined) return undefined;
+  if (!isActive(progress) || progress.refreshed || !isBackedOff(progress)) return undefined;
+  const isOpen = progress.held ? isWriteBackedOff(progress) : issueReason(progress) !== undefined;
+  if (!isOpen) return undefined;
   return progress.facts.binding.status?.attempts?.lastFailureReason as FailureReason;
 }

@@ -68,7 +68,7 @@ export const machine = setup({
     },
     releasing: on('released'),
     recording: on('recorded'),
-    writingSecret: on('secretWritten'),
+    writingSecret: on('secretWritten', 'issueFailed'),
     acquiringToken: on('issued', 'issueFailed'),
     settingFlySecret: on('flySecretSet', 'deliveryFailed'),
     cleaningUp: on('unset', 'cleanupFailed'),

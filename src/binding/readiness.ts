@@ -54,7 +54,8 @@ function brokenDelivery(progress: Progress, record: DeliveryRecord): Judgement |
   if (!servedBefore)
     return refused('NeverIssued', `Delivery "${record.name}" has not received its first token yet.`);
   const recorded = facts.binding.status?.token;
-  const before = recorded?.id === token?.id ? recorded?.previousExpiresAt : recorded?.expiresAt;
+  const before =
+    record.heldUntil ?? (recorded?.id === token?.id ? recorded?.previousExpiresAt : recorded?.expiresAt);
   if (before !== undefined && Date.parse(before) <= facts.now) {
     return refused(
       'TokenExpired',

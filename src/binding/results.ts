@@ -7,6 +7,7 @@ import {
   type RolloutProgress,
   rolled,
   type SecretWrite,
+  served,
   staged,
   written,
 } from './delivery.ts';
@@ -60,7 +61,7 @@ export const fold: { [T in StepResult['type']]: (run: Progress, result: Result<T
     const isStage = strategyOf(run.facts.binding, run.subject ?? '') === 'Stage';
     const changed = changeDelivery(run, (record) => {
       const next = written(record, run.token?.id ?? '', write, at);
-      return isStage ? staged(next, at) : next;
+      return isStage ? served(staged(next, at), run.token?.expiresAt ?? at) : next;
     });
     return { ...changed, recorded: false };
   },
@@ -68,7 +69,10 @@ export const fold: { [T in StepResult['type']]: (run: Progress, result: Result<T
     const name = run.subject ?? '';
     const before = run.deliveries.find((record) => record.name === name);
     const isFirst = before?.rolloutStartedAt === undefined;
-    const changed = changeDelivery(run, (record) => rolled(record, progress, at));
+    const changed = changeDelivery(run, (record) => {
+      const next = rolled(record, progress, at);
+      return progress.done ? served(next, run.token?.expiresAt ?? at) : next;
+    });
     const waiting =
       progress.retryAt === undefined ? run.waiting : { ...run.waiting, [name]: progress.retryAt };
     return {

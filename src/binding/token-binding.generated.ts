@@ -284,6 +284,10 @@ export interface DeliveryStatus {
   name: string;
   target: DeliveryTarget;
   /**
+   * When the token expires that the consumers of this delivery surely hold.
+   */
+  heldUntil?: string;
+  /**
    * True from before the first write of the secret on: only a secret that may be ours is
    * ever unset.
    */

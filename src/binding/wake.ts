@@ -20,12 +20,20 @@ export function wakeTime(progress: Progress, status: TokenBindingStatus): EpochM
   else if (isActive(progress) && token) times.push(nextRefresh(progress));
   for (const record of [...progress.deliveries, ...progress.cleanups]) {
     const isOpen = !('target' in record) || !isDelivered(progress, record);
+    if ('target' in record && isOpen) times.push(...after(facts.now, record.heldUntil));
     if (isOpen && rests(progress, record) && record.attempts?.nextTime)
       times.push(Date.parse(record.attempts.nextTime));
   }
-  const expiries = [token?.expiresAt, Date.parse(status.token?.previousExpiresAt ?? '')];
   if (!isDeleting(progress)) {
-    for (const expiry of expiries) if (expiry !== undefined && expiry > facts.now) times.push(expiry);
+    // By the token itself: the status has whole seconds, and a look a moment too early would be the last.
+    if (token && token.expiresAt > facts.now) times.push(token.expiresAt);
+    times.push(...after(facts.now, status.token?.previousExpiresAt));
   }
   return times.length === 0 ? undefined : Math.min(...times);
+}
+
+/** The time, when it is one and still to come. */
+function after(now: EpochMs, text: string | undefined): EpochMs[] {
+  const at = Date.parse(text ?? '');
+  return at > now ? [at] : [];
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { timestamp } from '../../src/binding/conditions.ts';
 import { REFRESH_REQUESTED_AT } from '../../src/binding/names.ts';
+import { begin } from '../../src/binding/progress.ts';
 import { readiness } from '../../src/binding/readiness.ts';
 import { statusOf } from '../../src/binding/status.ts';
 import type { TokenBindingStatus } from '../../src/binding/token-binding.ts';
@@ -202,4 +203,39 @@ test('a token from the future is replaced', () => {
   const t = aToken({ issuedAt: NOON + 365 * 24 * HOUR, expiresAt: NOON + 366 * 24 * HOUR });
   const { steps, progress } = plan(factsWith(t), issue);
   assert.ok(steps.includes('acquiringToken'), `rests; Ready ${readiness(progress).status}`);
+});
+
+test('Ready is False while a delivery holds an expired token, however many were issued since', () => {
+  // A (held by the app) expired at NOON-5m; B issued, never delivered; C just issued.
+  const status = {
+    ...recorded('Retain'),
+    token: {
+      id: 'b'.repeat(16),
+      issuedAt: T(NOON - 40 * MINUTE),
+      expiresAt: T(NOON + 20 * MINUTE),
+      previousExpiresAt: T(NOON - 5 * MINUTE),
+    },
+  };
+  Object.assign(status.deliveries[0] ?? {}, {
+    heldUntil: T(NOON - 5 * MINUTE),
+    attempts: attempts(NOON + MINUTE),
+    conditions: [
+      {
+        type: 'Delivered',
+        status: 'False' as const,
+        reason: 'PlatformUnavailable',
+        message: '',
+        lastTransitionTime: T(NOON - HOUR),
+      },
+    ],
+  });
+  const binding = aBinding({ spec: { deliveries: [aDelivery()] }, status });
+  const beforeC = begin(
+    factsWith(aToken({ id: 'b'.repeat(16), expiresAt: NOON + 20 * MINUTE }), { binding }),
+  );
+  assert.equal(readiness(beforeC).reason, 'TokenExpired');
+  const afterC = begin(
+    factsWith(aToken({ id: 'c'.repeat(16), issuedAt: NOON, expiresAt: NOON + HOUR }), { binding }),
+  );
+  assert.deepEqual([readiness(afterC).status, readiness(afterC).reason], ['False', 'TokenExpired']);
 });
