@@ -62,7 +62,7 @@ async function write({ world, secret, signal }: Run, manifest: SecretManifest): 
   }
 }
 
-/** What the API server will refuse again: a policy, a quota, a right withdrawn, an immutable Secret. */
+/** What is wrong with the write, not with the API server: a policy, a quota, a right withdrawn, an immutable Secret. */
 const isRefusal = (error: unknown): error is ApiError =>
   error instanceof ApiError && [400, 403, 413, 422].includes(error.status);
 

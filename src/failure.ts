@@ -72,7 +72,8 @@ export const DISPOSITIONS: Readonly<Record<FailureReason, Disposition>> = {
   ProviderUnavailable: 'retry',
   ResponseInvalid: 'retry',
   SecretConflict: 'stall',
-  SecretRefused: 'stall',
+  // An API server that has just started refuses everything for a moment, until it knows the roles.
+  SecretRefused: 'retry',
   RolloutFailed: 'stall',
   Unauthorized: 'stall',
   AppNotFound: 'stall',

@@ -23,7 +23,7 @@ describe('a target Secret that the API server refuses to change', () => {
     const binding = await waitFor(() => tenant.binding(), {
       what: 'the refusal to be reported',
       timeoutMs: PATIENCE_MS,
-      until: (found) => conditionOf(found, 'Stalled')?.reason === 'SecretRefused',
+      until: (found) => conditionOf(found, 'Issued')?.reason === 'SecretRefused',
     });
     assert.match(conditionOf(binding, 'Issued')?.message ?? '', /immutable Secret/);
     assert.equal(conditionOf(binding, 'Ready')?.status, 'True', 'the old token still serves');
