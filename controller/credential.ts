@@ -27,7 +27,10 @@ export async function readCredential(
 ): Promise<Credential> {
   const { namespace, name } = ref;
   const reading = await secrets.read(ref, signal);
-  if (!reading) throw missing(`Secret ${namespace}/${name} does not exist; create it with ${keyList(keys)}.`);
+  if (!reading)
+    throw missing(
+      `Secret ${namespace}/${name} does not exist; create it with ${keyList(keys)}, or correct the name in the binding.`,
+    );
   if (reading.metadata.labels[CREDENTIAL_LABEL] !== 'true') {
     throw missing(
       `Secret ${namespace}/${name} is not released for use by bindings; its owner does that with: ` +
@@ -37,7 +40,9 @@ export async function readCredential(
   const values = keys.map((key) => reading.data.get(key));
   const absent = keys.filter((_, index) => values[index] === undefined);
   if (absent.length > 0)
-    throw missing(`Secret ${namespace}/${name} lacks ${keyList(absent)}; add what is missing.`);
+    throw missing(
+      `Secret ${namespace}/${name} lacks ${keyList(absent)}; add what is missing, or correct the key in the binding.`,
+    );
   const present = values.filter((value) => value !== undefined);
   return { version: versionOf(reading.metadata), values: present.map(trimmed) };
 }

@@ -31,7 +31,7 @@ const FOOTER = `
 Examples:
   npm start                          watch until Ctrl-C; on a terminal as a live view, else line by line
   npm start -- --refreshes 2         end by itself when the token was renewed twice on every machine
-  npm start -- --refreshes 2 -o json | jq .mcpCalls
+  npm start --silent -- --refreshes 2 -o json | jq .mcpCalls
 
 Environment:
   USE_EXISTING_CLUSTER=true          use the current kubeconfig's cluster instead of a control plane of our own;

@@ -79,7 +79,7 @@ async function showHints({ cluster }: World, options: DemoOptions): Promise<void
     'Try in another terminal:',
     `export KUBECONFIG=${cluster.adminKubeconfig}`,
     // The user's own kubectl, if any, goes before ours.
-    `export PATH="$PATH:${dirname(kubectl)}"`,
+    `export PATH="${dirname(kubectl)}:$PATH"`,
     `kubectl get tb -n ${DEMO_NAMESPACE} --watch`,
     `kubectl describe tb -n ${DEMO_NAMESPACE} ${DEMO_BINDING}`,
     `kubectl events -n ${DEMO_NAMESPACE} --watch`,

@@ -1,6 +1,6 @@
 /**
  * The closed set of reasons for which something did not work. Each is a condition reason, an event reason and
- * a metric label at once (docs: the TokenBinding API, "Conditions").
+ * a metric label at once (docs/operations.md).
  */
 export type FailureReason = IssueFailureReason | DeliveryFailureReason;
 

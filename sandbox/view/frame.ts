@@ -23,7 +23,7 @@ export interface FrameModel {
 
 const SHOWN_HAPPENINGS = 8;
 /** Shown in this order when present; others after them. */
-const CONDITIONS = ['Ready', 'Issued', 'Delivered', 'Reconciling', 'Stalled', 'Degraded'];
+const CONDITIONS = ['Ready', 'Issued', 'Delivered', 'Reconciling', 'Stalled'];
 
 /** One picture of the demo, in lines that are not yet cut to a width. */
 export function frame(model: FrameModel, paint: Paint): string[] {
@@ -82,7 +82,7 @@ function conditionsOf(snapshot: Snapshot): ConditionView[] {
 }
 
 function conditionLine({ type, status, reason, message }: ConditionView, paint: Paint): string {
-  const isGood = ['Stalled', 'Degraded'].includes(type) ? status !== 'True' : status === 'True';
+  const isGood = type === 'Stalled' ? status !== 'True' : status === 'True';
   return `${paint(isGood ? 'green' : 'red', `${type}=${status}`.padEnd(17))} ${reason.padEnd(12)} ${paint('dim', message)}`;
 }
 

@@ -17,7 +17,7 @@ export function delivered(progress: Progress): Judgement {
   const stuck = progress.cleanups.find(({ attempts }) => (attempts?.consecutive ?? 0) > 0);
   if (stuck) return uncleaned(stuck, progress.facts.binding.metadata);
   if (progress.deliveries.length === 0 || isDeleting(progress)) {
-    return { status: 'True', reason: 'NoDeliveries', message: 'The token is only kept in the Secret.' };
+    return { status: 'True', reason: 'NoDeliveries', message: 'spec.deliveries is empty.' };
   }
   const open = progress.deliveries.filter((record) => !isDelivered(progress, record));
   const [worst] = open.sort((a, b) => rank(a) - rank(b));

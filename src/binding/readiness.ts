@@ -70,7 +70,9 @@ function blocker(progress: Progress): string {
   if (isSuspended(progress)) return 'spec.suspend is true: set it to false to go on.';
   const [failure] = setbacks(progress);
   if (!failure || failure.about !== undefined) return '';
-  return progress.issueFailure?.message ?? `See the condition Issued (${failure.reason}).`;
+  const told = progress.facts.binding.status?.conditions?.find(({ type }) => type === 'Issued');
+  const earlier = told?.reason === failure.reason ? told.message : undefined;
+  return progress.issueFailure?.message ?? earlier ?? `See the condition Issued (${failure.reason}).`;
 }
 
 const granted = (reason: string, message: string): Judgement => ({ status: 'True', reason, message });

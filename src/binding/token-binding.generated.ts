@@ -78,7 +78,7 @@ export interface ClientSecretRef {
  */
 export interface RefreshPolicy {
   /**
-   * Share of the token's lifetime after which the next one is requested, in percent, 10 to 80. The old token stays valid while the new one is rolled out. Default 67: a token of 24 h is renewed after 16 h.
+   * Share of the token's lifetime after which the next one is requested, in percent, 10 to 80. The old token stays valid while the new one is rolled out. Default 67: a token of 24 h is renewed after 16 h. At least 10 minutes, or half of a shorter life, are kept for the rollout: a token of less than 20 minutes is renewed after half of it. Jitter never goes below half.
    */
   atLifetimePercent: number;
   /**
@@ -394,7 +394,7 @@ export interface Condition {
    */
   lastTransitionTime: string;
   /**
-   * Why it has this status, for programs. Closed set, see the API document.
+   * Why it has this status, for programs. A closed set, explained in docs/operations.md.
    */
   reason: string;
   /**
