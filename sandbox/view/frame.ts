@@ -25,11 +25,11 @@ const SHOWN_HAPPENINGS = 8;
 /** Shown in this order when present; others after them. */
 const CONDITIONS = ['Ready', 'Issued', 'Delivered', 'Reconciling', 'Stalled'];
 
-/** One picture of the demo, in lines that are not yet cut to a width. */
-export function frame(model: FrameModel, paint: Paint): string[] {
+/** One picture of the demo, in lines that are not yet cut to a width: on a low terminal the newest happenings stay. */
+export function frame(model: FrameModel, paint: Paint, rows = Number.POSITIVE_INFINITY): string[] {
   const { snapshot, startedAt } = model;
   const title = (text: string) => paint('bold', text);
-  return [
+  const fixed = [
     `${title('TokenBinding sandbox')}  ${duration(snapshot.at - startedAt)}  ${paint('dim', 'Ctrl-C ends it')}`,
     '',
     ...bindingLines(model, paint),
@@ -41,8 +41,12 @@ export function frame(model: FrameModel, paint: Paint): string[] {
     `  ${callLine(snapshot, paint)}`,
     '',
     title('What just happened'),
-    ...model.happenings.slice(-SHOWN_HAPPENINGS).map((one) => `  ${happeningLine(one, paint)}`),
   ];
+  const room = Math.max(1, Math.min(SHOWN_HAPPENINGS, rows - fixed.length));
+  return [...fixed, ...model.happenings.slice(-room).map((one) => `  ${happeningLine(one, paint)}`)].slice(
+    0,
+    rows,
+  );
 }
 
 /** `10:05:07 text`, trouble in red. */

@@ -19,6 +19,7 @@ export interface View {
 const HEARTBEAT_MS = 10_000;
 const ESC = '\u001b[';
 const CLEAR_TO_END = `${ESC}0J`;
+const CLEAR_LINE = `${ESC}K`;
 const DEFAULT_COLUMNS = 110;
 const DEFAULT_ROWS = 50;
 
@@ -33,9 +34,11 @@ export function liveView(output: Output, paint: Paint): View {
     show: (model) => {
       const { columns = DEFAULT_COLUMNS, rows = DEFAULT_ROWS } = output;
       // A picture higher than the terminal could not be overwritten: what scrolls away stays.
-      const lines = frame(model, paint).slice(0, rows - 1);
+      const lines = frame(model, paint, rows - 1);
       const up = height > 0 ? `${ESC}${height}A\r` : '';
-      output.write(`${up}${CLEAR_TO_END}${lines.map((line) => `${cut(line, columns)}\n`).join('')}`);
+      // Line by line: a cleared screen would push each picture into the scroll-back of some terminals.
+      const painted = lines.map((line) => `${CLEAR_LINE}${cut(line, columns)}\n`).join('');
+      output.write(`${up}${painted}${CLEAR_TO_END}`);
       height = lines.length;
     },
   };

@@ -74,7 +74,15 @@ describe('the live view', () => {
     view.show(MODEL, []);
     view.show(MODEL, []);
     const height = frame(MODEL, PLAIN).length;
-    assert.ok(terminal.written[1]?.startsWith(`${ESC}[${height}A\r${ESC}[0J`));
+    assert.ok(terminal.written[1]?.startsWith(`${ESC}[${height}A\r${ESC}[K`));
+    assert.ok(terminal.written[1]?.endsWith(`${ESC}[0J`));
+  });
+
+  it('shows the newest happenings on a low terminal, and leaves out older ones', () => {
+    const whole = frame(MODEL, PLAIN);
+    const low = frame(MODEL, PLAIN, whole.length - 3);
+    assert.equal(low.length, whole.length - 3);
+    assert.equal(low.at(-1), whole.at(-1));
   });
 
   it('keeps within the terminal, with colours and without', () => {
