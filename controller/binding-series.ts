@@ -11,6 +11,8 @@ export interface BindingView {
   readonly lastSuccessAt?: number | undefined;
   readonly consecutiveFailures: number;
   readonly suspended: boolean;
+  /** Quotas of the provider, by period in lower case. */
+  readonly quotas: readonly { readonly period: string; readonly limit: number; readonly remaining: number }[];
   readonly deliveries: readonly {
     readonly name: string;
     readonly current: boolean;
@@ -27,6 +29,8 @@ const GAUGES = {
   last_success_timestamp_seconds: ['When a token was last obtained.', []],
   consecutive_failures: ['Failed attempts to get a token since the last success.', []],
   suspended: ['Whether spec.suspend is true.', []],
+  provider_quota_limit: ['Tokens the provider allows in the period, as it stated last.', ['period']],
+  provider_quota_remaining: ['Tokens left in the period, as the provider stated last.', ['period']],
   delivery_current: ['Whether the delivery holds the current token.', ['delivery']],
   rollout_machines: ['Machines of the delivery by what the rollout made of them.', ['delivery', 'state']],
 } as const;
@@ -86,6 +90,10 @@ function* samples(view: BindingView): Generator<[Name, number, Labels]> {
   for (const [gauge, at] of Object.entries(times)) if (at !== undefined) yield [gauge as Name, at / 1000, {}];
   yield ['consecutive_failures', view.consecutiveFailures, {}];
   yield ['suspended', Number(view.suspended), {}];
+  for (const { period, limit, remaining } of view.quotas) {
+    yield ['provider_quota_limit', limit, { period }];
+    yield ['provider_quota_remaining', remaining, { period }];
+  }
   for (const { type, status } of view.conditions) {
     for (const candidate of STATUSES)
       yield ['condition', Number(candidate === status), { type, status: candidate }];

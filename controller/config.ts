@@ -14,6 +14,8 @@ export interface Config {
   readonly caFile: string | undefined;
   /** As `EgressOptions`. */
   readonly egress: { readonly allowHosts: readonly string[]; readonly allowLoopback: boolean };
+  /** What one token endpoint is asked at most. */
+  readonly provider: { readonly requestsPerSecond: number; readonly concurrency: number };
   /** An https URL without a trailing slash. */
   readonly flyApiUrl: string;
   readonly leaderElection: {
@@ -58,11 +60,15 @@ function check(flags: Flags, self: Self, faults: string[]): Config {
   return deepFreeze({
     kubeconfig: checks.file('--kubeconfig', flags.kubeconfig),
     watchNamespaces: checks.list('--watch-namespaces', flags.watchNamespaces, NAMESPACE),
-    workers: checks.workers(flags.workers),
+    workers: checks.count('--workers', flags.workers, 64),
     caFile: checks.file('--ca-file', flags.caFile),
     egress: {
       allowHosts: checks.list('--egress-allow-hosts', flags.egressAllowHosts, HOST),
       allowLoopback: flags.egressAllowLoopback === true,
+    },
+    provider: {
+      requestsPerSecond: checks.count('--provider-qps', flags.providerQps, 1000),
+      concurrency: checks.count('--provider-concurrency', flags.providerConcurrency, 64),
     },
     flyApiUrl: checks.url('--fly-api-url', flags.flyApiUrl),
     leaderElection: {

@@ -7,6 +7,7 @@ import { connect } from '../src/kubernetes/client.ts';
 import { EventRecorder } from '../src/kubernetes/events.ts';
 import { LeaseStore } from '../src/kubernetes/lease.ts';
 import { Secrets } from '../src/kubernetes/secrets.ts';
+import { ServiceAccountTokens } from '../src/kubernetes/service-account-tokens.ts';
 import type { Config } from './config.ts';
 import { fencedClient } from './fence.ts';
 import { createElector, type Elector } from './leader.ts';
@@ -14,6 +15,7 @@ import type { Logger } from './log.ts';
 import { Memory } from './memory.ts';
 import type { Metrics } from './metrics.ts';
 import { createOutgoing } from './outgoing.ts';
+import { ProviderGate } from './provider/gate.ts';
 import { reconcile } from './reconcile.ts';
 import { RunRecorder } from './run-recorder.ts';
 import { Term } from './term.ts';
@@ -67,10 +69,14 @@ export class Controller {
     const onError = (error: unknown) => log.warn({ err: error }, 'an event was given up');
     this.#events = new EventRecorder({ client: this.#client, clock, random, instance: identity, onError });
     this.#elector = this.#createElector();
-    const { flyApiUrl } = config;
+    const { flyApiUrl, provider } = config;
+    const limits = { ...provider, burst: provider.requestsPerSecond };
+    const gate = new ProviderGate({ clock, limits, meters: metrics.gate });
+    this.#bindings.onChange((key, _, next) => next ?? gate.forget(key));
     this.#world = {
       ...{ clock, random, bindings: this.#bindings, secrets: this.#secrets, events: this.#events },
-      ...createOutgoing({ egress: this.#egress, remaining, metrics, clock, userAgent, flyApiUrl }),
+      ...createOutgoing({ egress: this.#egress, remaining, metrics, clock, gate, userAgent, flyApiUrl }),
+      serviceAccountTokens: new ServiceAccountTokens({ client: cache.client }),
       memory: new Memory(),
     };
   }

@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
 import { CREDENTIAL_LABEL } from '../src/binding/names.ts';
-import type { TokenBinding } from '../src/binding/token-binding.ts';
 import { FailureError, failure } from '../src/failure.ts';
 import type { ObjectRef } from '../src/kubernetes/object-ref.ts';
 import type { Secrets } from '../src/kubernetes/secrets.ts';
@@ -10,7 +8,15 @@ import { SecretValue } from '../src/secret-value.ts';
 export interface Credential {
   /** `uid/resourceVersion`. */
   readonly version: string;
-  readonly values: readonly SecretValue[];
+  readonly values: ReadonlyMap<string, SecretValue>;
+}
+
+/** What is read of a Secret. */
+export interface CredentialRequest {
+  readonly ref: ObjectRef;
+  readonly keys: readonly string[];
+  /** Keys that need not be there. */
+  readonly optional?: readonly string[];
 }
 
 /**
@@ -21,8 +27,7 @@ export interface Credential {
  */
 export async function readCredential(
   secrets: Pick<Secrets, 'read'>,
-  ref: ObjectRef,
-  keys: readonly string[],
+  { ref, keys, optional = [] }: CredentialRequest,
   signal: AbortSignal,
 ): Promise<Credential> {
   const { namespace, name } = ref;
@@ -37,26 +42,29 @@ export async function readCredential(
         `kubectl label secret ${name} -n ${namespace} ${CREDENTIAL_LABEL}=true`,
     );
   }
-  const values = keys.map((key) => reading.data.get(key));
-  const absent = keys.filter((_, index) => values[index] === undefined);
+  const absent = keys.filter((key) => !reading.data.has(key));
   if (absent.length > 0)
     throw missing(
       `Secret ${namespace}/${name} lacks ${keyList(absent)}; add what is missing, or correct the key in the binding.`,
     );
-  const present = values.filter((value) => value !== undefined);
-  return { version: versionOf(reading.metadata), values: present.map(trimmed) };
+  const values = new Map<string, SecretValue>();
+  for (const key of [...keys, ...optional]) {
+    const value = reading.data.get(key);
+    if (value) values.set(key, trimmed(value));
+  }
+  return { version: versionOf(reading.metadata), values };
+}
+
+/** One value that `readCredential` was asked for among its `keys`. */
+export function valueAt({ values }: Credential, key: string): SecretValue {
+  const value = values.get(key);
+  if (!value) throw new Error('readCredential gives a value for every key');
+  return value;
 }
 
 /** The version of a Secret as kept in status. */
 export const versionOf = ({ uid, resourceVersion }: { uid: string; resourceVersion: string }) =>
   `${uid}/${resourceVersion}`;
-
-/** What shapes a token besides the moment: a token with an equal fingerprint still fits. Names no secret. */
-export function fingerprint(binding: TokenBinding, clientId: string): string {
-  const { auth0 } = binding.spec.source;
-  const shape = ['auth0', auth0?.domain, auth0?.audience, clientId];
-  return createHash('sha256').update(JSON.stringify(shape)).digest('hex').slice(0, 16);
-}
 
 /** A line break at the end comes from `echo` and `--from-file`, never from an issuer. */
 const trimmed = (value: SecretValue) => new SecretValue(value.reveal().trim());

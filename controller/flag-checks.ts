@@ -72,10 +72,11 @@ export class FlagChecks {
     return items;
   }
 
-  workers(value: string): number {
-    const workers = /^\d{1,2}$/.test(value) ? Number(value) : 0;
-    if (workers < 1 || workers > 64) this.#fault('--workers', value, 'must be a whole number from 1 to 64');
-    return workers;
+  /** A whole number from 1 to `most`. */
+  count(flag: string, value: string, most: number): number {
+    const count = /^\d{1,6}$/.test(value) ? Number(value) : 0;
+    if (count < 1 || count > most) this.#fault(flag, value, `must be a whole number from 1 to ${most}`);
+    return count;
   }
 
   /** What stands before an @ is a password; such a value is not repeated. */

@@ -26,6 +26,8 @@ export interface Flags {
   readonly caFile?: string;
   readonly egressAllowHosts: string;
   readonly egressAllowLoopback?: boolean;
+  readonly providerQps: string;
+  readonly providerConcurrency: string;
   readonly flyApiUrl: string;
   readonly leaderElectNamespace?: string;
   readonly leaderElectLeaseName: string;
@@ -98,11 +100,13 @@ function withFlags(command: Command): Command {
     .optionsGroup('Cluster:')
     .option('--kubeconfig <file>', "how to reach the cluster; without it the Pod's ServiceAccount is used")
     .option('--watch-namespaces <a,b>', 'work in these namespaces only; empty: in all', '')
-    .option('--workers <n>', 'how many bindings are worked on at the same time, 1 to 64', '4')
+    .option('--workers <n>', 'how many bindings are worked on at the same time, 1 to 64', '16')
     .optionsGroup('Outgoing calls (issuers and Fly.io; https only, no redirects, no metadata addresses):')
     .option('--ca-file <file>', "PEM certificates to trust besides the system's")
     .option('--egress-allow-hosts <a,*.b>', 'the only hosts to call, exact or *.suffix; empty: any', '')
     .option('--egress-allow-loopback', 'allow calls to this very machine; for development only')
+    .option('--provider-qps <n>', 'token requests per second to one token endpoint, 1 to 1000', '10')
+    .option('--provider-concurrency <n>', 'token requests under way at one token endpoint, 1 to 64', '4')
     .option('--fly-api-url <url>', 'base URL of the Fly Machines API', 'https://api.machines.dev')
     .optionsGroup('Leader election (one replica works, the others stand by):')
     .option('--leader-elect-namespace <name>', 'namespace of the Lease (default: $POD_NAMESPACE)')

@@ -3,7 +3,7 @@ import type { StepResult } from '../src/binding/results.ts';
 import type { DeliveryRecord } from '../src/binding/targets.ts';
 import { type DeliveryFailureReason, type Failure, FailureError } from '../src/failure.ts';
 import { type FlyApp, ROLLOUT_MARKER } from '../src/fly/fly-app.ts';
-import { readCredential } from './credential.ts';
+import { readCredential, valueAt } from './credential.ts';
 import type { Run } from './run.ts';
 import { storedToken } from './secret-step.ts';
 
@@ -65,10 +65,8 @@ async function openApp(
 ): Promise<FlyApp> {
   const { name, key } = target.apiTokenRef;
   const ref = { namespace: run.binding.metadata.namespace, name };
-  const { values } = await readCredential(run.world.secrets, ref, [key], run.signal);
-  const [apiToken] = values;
-  if (!apiToken) throw new Error('readCredential returns a value for every key');
-  return run.world.flyApp(target.app, apiToken);
+  const credential = await readCredential(run.world.secrets, { ref, keys: [key] }, run.signal);
+  return run.world.flyApp(target.app, valueAt(credential, key));
 }
 
 /** What a delivery may fail with; anything else is not the delivery's fault and ends the run. */

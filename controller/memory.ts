@@ -1,4 +1,6 @@
+import type { ProbeResult } from '../src/binding/facts.ts';
 import type { StoredToken } from '../src/binding/stored-token.ts';
+import type { EpochMs } from '../src/clock.ts';
 import type { SecretValue } from '../src/secret-value.ts';
 
 /** A token that was obtained and is not in its Secret yet. */
@@ -7,6 +9,8 @@ export interface HeldToken {
   readonly uid: string;
   readonly token: StoredToken;
   readonly value: SecretValue;
+  /** What the API of spec.verify.probe said of it. */
+  readonly probed?: ProbeResult;
 }
 
 /** What was found in a Secret at one version: names of values, never the values. */
@@ -24,6 +28,13 @@ export interface KnownClient {
   readonly clientId: string;
 }
 
+/** When a stored token was first seen by this process, by both clocks. */
+export interface Anchor {
+  readonly tokenId: string;
+  readonly wall: EpochMs;
+  readonly monotonic: number;
+}
+
 /**
  * What a process remembers between runs to spare requests. Losing all of it costs requests, never correctness;
  * only a held token is worth more: it saves a second issue when its Secret could not be written at once.
@@ -35,11 +46,16 @@ export class Memory {
   readonly readings = new Map<string, Reading>();
   /** By binding key: its credential. */
   readonly clients = new Map<string, KnownClient>();
+  /** By binding key: the credential version at which its next credential worked and the current one did not. */
+  readonly fallbacks = new Map<string, string>();
+  /** By binding key: the provider's clock minus ours when it last answered, in ms. */
+  readonly skews = new Map<string, number>();
+  /** By binding key. */
+  readonly anchors = new Map<string, Anchor>();
 
   /** Forgets a binding that is gone. */
   forget(key: string): void {
-    this.held.delete(key);
-    this.readings.delete(key);
-    this.clients.delete(key);
+    const { held, readings, clients, fallbacks, skews, anchors } = this;
+    for (const map of [held, readings, clients, fallbacks, skews, anchors]) map.delete(key);
   }
 }

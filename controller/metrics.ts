@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { BindingSeries } from './binding-series.ts';
+import type { GateMeters } from './provider/gate.ts';
 import type { WorkQueueHooks } from './workqueue.ts';
 
 /** Seconds: a call to an issuer or to the API server, up to its deadline. */
@@ -28,6 +29,7 @@ export interface Metrics {
   readonly rolloutDuration: Histogram;
   readonly reconciles: Counter<'result'>;
   readonly reconcileDuration: Histogram;
+  readonly gate: GateMeters;
   readonly workqueue: WorkQueueHooks;
   /** 1 while this process leads. */
   readonly leader: Gauge;
@@ -59,8 +61,28 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     rolloutDuration: make.histogram('rollout_duration_seconds', 'Of rollouts that ended.', ROLLOUT_SECONDS),
     reconciles: make.counter('reconcile_total', 'Reconcile runs that ended.', ['result']),
     reconcileDuration: make.histogram('reconcile_duration_seconds', 'Of reconcile runs.', CALL_SECONDS),
+    gate: gateMeters(make),
     workqueue: queueMeters(make),
     leader: make.gauge('leader', 'Whether this process leads.', []),
+  };
+}
+
+function gateMeters(make: Maker): GateMeters {
+  const open = make.gauge('provider_circuit_open', 'Token endpoints whose circuit is not closed.', []);
+  const changes = make.counter(
+    'provider_circuit_transitions_total',
+    'Changes of state of the circuits of token endpoints.',
+    ['state'],
+  );
+  const deferred = make.counter(
+    'provider_requests_deferred_total',
+    'Token requests put off: others go first (busy), or the provider is down (open).',
+    ['reason'],
+  );
+  return {
+    circuitsOpen: (endpoints) => open.set(endpoints),
+    circuitChanged: (state) => changes.inc({ state }),
+    deferred: (reason) => deferred.inc({ reason }),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { CredentialFact, Facts, SecretFact } from '../src/binding/facts.ts';
+import { forecastOf } from '../src/binding/forecast.ts';
 import { cleanupName } from '../src/binding/progress.ts';
 import { fromAnnotations, type StoredToken } from '../src/binding/stored-token.ts';
 import { retarget } from '../src/binding/targets.ts';
@@ -6,8 +7,10 @@ import type { TokenBinding } from '../src/binding/token-binding.ts';
 import { FailureError } from '../src/failure.ts';
 import type { ObjectRef } from '../src/kubernetes/object-ref.ts';
 import type { SecretMetadata } from '../src/kubernetes/secret-metadata.ts';
-import { fingerprint, readCredential, versionOf } from './credential.ts';
+import { accountVersion, credentialRefOf } from './client-credential.ts';
+import { readCredential, valueAt, versionOf } from './credential.ts';
 import type { Reading } from './memory.ts';
+import { fingerprint } from './source.ts';
 import { foreignOwner, isShaped } from './token-secret.ts';
 import { keyOfBinding, type World } from './world.ts';
 
@@ -29,15 +32,17 @@ export async function observe(
   const secret = target ? secretFact(binding, target) : ({ state: 'absent' } as const);
   const hasToken = secret.state === 'ours' && secret.token !== undefined;
   const held = world.memory.held.get(key);
+  const setBackMs = setBack(world, key, secret);
   const facts: Facts = {
-    now: world.clock.now(),
+    ...{ now: world.clock.now() + setBackMs, setBackMs },
     random: world.random(),
     binding,
     credential: await credentialFact(world, binding, hasToken, signal),
     apiTokenVersions: apiTokenVersions(world, binding),
     secret,
     claimedElsewhere: claimedElsewhere(world, binding),
-    held: held?.uid === binding.metadata.uid ? held.token : undefined,
+    held: held?.uid === binding.metadata.uid ? held : undefined,
+    forecast: forecastOf(sharers(world, binding)),
   };
   return { facts, secret: target?.metadata };
 }
@@ -79,6 +84,24 @@ function intactToken(metadata: SecretMetadata, ids: ReadonlyMap<string, string>)
   return token && ids.get(token.key) === token.id ? token : undefined;
 }
 
+/** A wall clock that lost more than this on the monotonic one was set back; less is drift. */
+const STEP_MS = 1_000;
+
+/**
+ * How far the wall clock was set back since the stored token was first seen, in ms: a token ages by the clock that
+ * cannot jump. One set forward counts as right, at the cost of an early renewal.
+ */
+function setBack({ memory, clock }: World, key: string, secret: SecretFact): number {
+  const tokenId = secret.state === 'ours' ? secret.token?.id : undefined;
+  if (tokenId === undefined) return 0;
+  const now = { tokenId, wall: clock.now(), monotonic: clock.monotonic() };
+  const anchor = memory.anchors.get(key);
+  if (anchor?.tokenId !== tokenId) memory.anchors.set(key, now);
+  if (anchor?.tokenId !== tokenId) return 0;
+  const lost = Math.round(anchor.wall + now.monotonic - anchor.monotonic - now.wall);
+  return lost > STEP_MS ? lost : 0;
+}
+
 /** The client id is read only when there is a token to compare with, and once per version of the Secret. */
 async function credentialFact(
   world: World,
@@ -86,25 +109,47 @@ async function credentialFact(
   hasToken: boolean,
   signal: AbortSignal,
 ): Promise<CredentialFact> {
-  const reference = binding.spec.clientAuthentication.clientSecret?.secretRef;
+  const account = binding.spec.clientAuthentication.serviceAccountToken;
+  if (account) {
+    const version = accountVersion(account.serviceAccountName);
+    return { version, fingerprint: fingerprint(binding, account.clientId) };
+  }
+  const reference = credentialRefOf(binding.spec);
   const ref = { namespace: binding.metadata.namespace, name: reference?.name ?? '' };
   const cached = world.secrets.metadata(ref);
   if (!cached || !reference) return { version: 'absent' };
+  const { clientIdKey } = reference;
   const version = versionOf(cached);
   const key = keyOfBinding(binding);
   const known = world.memory.clients.get(key);
-  if (known?.version === version && known.clientIdKey === reference.clientIdKey)
+  if (known?.version === version && known.clientIdKey === clientIdKey)
     return { version, fingerprint: fingerprint(binding, known.clientId) };
   if (!hasToken) return { version };
   try {
-    const read = await readCredential(world.secrets, ref, [reference.clientIdKey], signal);
-    const clientId = read.values[0]?.reveal() ?? '';
-    world.memory.clients.set(key, { version: read.version, clientIdKey: reference.clientIdKey, clientId });
+    const read = await readCredential(world.secrets, { ref, keys: [clientIdKey] }, signal);
+    const clientId = valueAt(read, clientIdKey).reveal();
+    world.memory.clients.set(key, { version: read.version, clientIdKey, clientId });
     return { version, fingerprint: fingerprint(binding, clientId) };
   } catch (error) {
     if (error instanceof FailureError) return { version };
     throw error;
   }
+}
+
+/** The bindings, this one included, that draw on the same client of a provider. */
+function sharers(world: World, binding: TokenBinding): TokenBinding[] {
+  const { namespace } = binding.metadata;
+  const client = clientName(binding);
+  return world.bindings
+    .list()
+    .filter((other) => other.metadata.namespace === namespace && clientName(other) === client);
+}
+
+function clientName({ spec }: TokenBinding): string {
+  const { auth0, oauth2 } = spec.source;
+  const { serviceAccountToken } = spec.clientAuthentication;
+  const where = auth0?.domain ?? oauth2?.issuer ?? oauth2?.tokenEndpoint;
+  return `${where} ${credentialRefOf(spec)?.name ?? serviceAccountToken?.clientId}`;
 }
 
 function apiTokenVersions(world: World, binding: TokenBinding): Record<string, string> {

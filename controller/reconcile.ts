@@ -15,7 +15,7 @@ import type { World } from './world.ts';
 /** How a run ended. */
 export interface Outcome {
   readonly rest: Rest;
-  /** When to look again whatever else happens; undefined: only after a change. */
+  /** When to look again whatever else happens, by the wall clock; undefined: only after a change. */
   readonly wakeAt: EpochMs | undefined;
   readonly progress: Progress;
 }
@@ -62,5 +62,6 @@ async function settle(run: Run, rest: Rest, log: Logger): Promise<Outcome> {
   const told = transitions(progress, status);
   await recordStatus(run, status);
   for (const transition of told) world.events.record(referenceTo(run.binding), transition);
-  return { rest, wakeAt: wakeTime(progress, status), progress };
+  const wakeAt = wakeTime(progress, status);
+  return { rest, wakeAt: wakeAt && wakeAt - progress.facts.setBackMs, progress };
 }

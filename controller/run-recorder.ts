@@ -75,6 +75,7 @@ function viewOf({ metadata, spec, status }: TokenBinding): BindingView {
     lastSuccessAt: time(token?.issuedAt),
     consecutiveFailures: status?.attempts?.consecutive ?? 0,
     suspended: spec.suspend,
+    quotas: (status?.quota?.periods ?? []).map((quota) => ({ ...quota, period: quota.period.toLowerCase() })),
     deliveries: (status?.deliveries ?? []).map(({ name, tokenId, machines, conditions }) => ({
       name,
       current: tokenId === token?.id && (conditions ?? []).some(({ status: value }) => value === 'True'),

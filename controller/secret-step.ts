@@ -22,7 +22,8 @@ export async function writeSecret(run: Run): Promise<StepResult> {
     run.secret = await write(run, manifest);
   } catch (error) {
     if (!(error instanceof FailureError)) throw error;
-    return { type: 'issueFailed', failure: (error as FailureError<IssueFailureReason>).failure };
+    const { failure } = error as FailureError<IssueFailureReason>;
+    return { type: 'issueFailed', failure, at: world.clock.now() };
   }
   const ids = new Map(Array.from(manifest.data, ([name, content]) => [name, content.id(key)]));
   world.memory.readings.set(key, { version: versionOf(run.secret), ids });

@@ -6,6 +6,7 @@ import { needsFinalizer } from '../src/binding/targets.ts';
 import { hasReason } from '../src/kubernetes/api-error.ts';
 import { cleanUp, rollOut, setFlySecret } from './fly-step.ts';
 import { acquireToken } from './issue-step.ts';
+import { probeToken } from './probe-step.ts';
 import { type Run, recordStatus } from './run.ts';
 import { writeSecret } from './secret-step.ts';
 import { OutdatedError } from './world.ts';
@@ -13,6 +14,7 @@ import { OutdatedError } from './world.ts';
 /** What each state of the machine does. A state without an entry is a compile error. */
 export const STEPS: { readonly [S in Step]: (run: Run) => Promise<StepResult> } = {
   acquiringToken: acquireToken,
+  probingToken: probeToken,
   writingSecret: writeSecret,
   recording: record,
   settingFlySecret: setFlySecret,

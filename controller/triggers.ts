@@ -3,6 +3,7 @@ import { REFRESH_REQUESTED_AT, SKIP_CLEANUP } from '../src/binding/names.ts';
 import type { TokenBinding } from '../src/binding/token-binding.ts';
 import type { TokenBindings } from '../src/kubernetes/bindings.ts';
 import type { Secrets } from '../src/kubernetes/secrets.ts';
+import { credentialRefOf } from './client-credential.ts';
 import type { Term } from './term.ts';
 import { keyOfBinding } from './world.ts';
 
@@ -51,7 +52,7 @@ function isPersonal(previous: TokenBinding, current: TokenBinding): boolean {
 function secretKeysOf({ metadata, spec, status }: TokenBinding): Set<string> {
   const names = [
     spec.secret.name,
-    spec.clientAuthentication.clientSecret?.secretRef.name,
+    credentialRefOf(spec)?.name,
     ...spec.deliveries.map(({ fly }) => fly?.apiTokenRef.name),
     ...(status?.deliveries ?? []).map(({ target }) => target.apiTokenRef.name),
     ...(status?.cleanups ?? []).map(({ apiTokenRef }) => apiTokenRef.name),

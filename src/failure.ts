@@ -13,8 +13,11 @@ export type IssueFailureReason =
   | 'ScopeNotGranted'
   | 'RequestRefused'
   | 'RateLimited'
+  | 'QuotaExceeded'
   | 'ProviderUnavailable'
   | 'ResponseInvalid'
+  | 'VerificationFailed'
+  | 'ProbeRejected'
   | 'SecretConflict'
   | 'SecretRefused';
 
@@ -69,8 +72,12 @@ export const DISPOSITIONS: Readonly<Record<FailureReason, Disposition>> = {
   ScopeNotGranted: 'stall',
   RequestRefused: 'stall',
   RateLimited: 'retry',
+  QuotaExceeded: 'retry',
   ProviderUnavailable: 'retry',
   ResponseInvalid: 'retry',
+  // Every further attempt costs a token of the quota, and what it says is for a person to correct.
+  VerificationFailed: 'stall',
+  ProbeRejected: 'stall',
   SecretConflict: 'stall',
   // An API server that has just started refuses everything for a moment, until it knows the roles.
   SecretRefused: 'retry',

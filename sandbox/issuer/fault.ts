@@ -1,83 +1,42 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { TokenFault } from './token-fault.ts';
+import type { WireFault } from './wire-fault.ts';
 
-/** What can go wrong at, or on the way to, a token endpoint. */
+/** What can go wrong with a request for a token. */
 export type Fault = { /** Number of requests it meets; for ever when absent. */ readonly times?: number } & (
-  | { readonly kind: 'delay'; readonly ms: number }
-  /** 429 as Auth0 sends it; `Retry-After` only when given, as only its quotas send one. */
-  | { readonly kind: 'rateLimited'; readonly retryAfterSeconds?: number }
-  | { readonly kind: 'serverError' /** Default 503. */; readonly status?: number }
-  /** The connection ends without an answer, nothing was issued. */
-  | { readonly kind: 'reset' }
-  /** A page of some proxy instead of JSON. */
-  | { readonly kind: 'html' /** Default 200. */; readonly status?: number }
-  /** A token is issued, and the connection ends before the answer. */
-  | { readonly kind: 'lostResponse' }
+  | WireFault
+  | TokenFault
 );
 
-export interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  /** Lets the issuer answer. */
-  readonly pass: () => void;
-  /** Aborts when the issuer stops. */
-  readonly signal: AbortSignal;
+export interface FaultScope {
+  /** Whose requests it meets; everybody's when absent. */
+  readonly clientId?: string;
 }
 
-function answer(
-  response: ServerResponse,
-  status: number,
-  headers: Record<string, string>,
-  body: string,
-): void {
-  response.writeHead(status, headers).end(body);
+interface Armed {
+  readonly fault: Fault;
+  left: number;
 }
 
-function rateLimited({ response }: Exchange, retryAfterSeconds: number | undefined): void {
-  const reset = Math.ceil(Date.now() / 1000) + (retryAfterSeconds ?? 1);
-  const headers = {
-    'content-type': 'application/json',
-    'x-ratelimit-limit': '30',
-    'x-ratelimit-remaining': '0',
-    'x-ratelimit-reset': String(reset),
-    ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
-  };
-  answer(response, 429, headers, JSON.stringify({ error: 'too_many_requests' }));
-}
+/** The faults in force, one for each client and one for all, and how often they may still strike. */
+export class FaultSwitch {
+  readonly #armed = new Map<string | undefined, Armed>();
 
-function loseResponse({ request, response, pass }: Exchange): void {
-  response.end = () => {
-    request.socket.destroy();
-    return response;
-  };
-  pass();
-}
+  /** Replaces the one before of the same scope. */
+  set(fault: Fault, { clientId }: FaultScope = {}): void {
+    this.#armed.set(clientId, { fault, left: fault.times ?? Number.POSITIVE_INFINITY });
+  }
 
-async function delay({ pass, signal }: Exchange, ms: number): Promise<void> {
-  const waited = await sleep(ms, true, { signal }).catch(() => false);
-  if (waited) pass();
-}
+  /** Without a scope: all of them. */
+  clear(scope?: FaultScope): void {
+    if (scope) this.#armed.delete(scope.clientId);
+    else this.#armed.clear();
+  }
 
-/** Plays a fault on one request. */
-export async function playFault(fault: Fault, exchange: Exchange): Promise<void> {
-  switch (fault.kind) {
-    case 'delay':
-      return delay(exchange, fault.ms);
-    case 'rateLimited':
-      return rateLimited(exchange, fault.retryAfterSeconds);
-    case 'serverError':
-      return answer(exchange.response, fault.status ?? 503, { 'content-type': 'text/plain' }, 'unavailable');
-    case 'reset':
-      exchange.request.socket.destroy();
-      return;
-    case 'html':
-      return answer(
-        exchange.response,
-        fault.status ?? 200,
-        { 'content-type': 'text/html' },
-        '<!doctype html><title>One moment</title><p>We are checking your connection.',
-      );
-    case 'lostResponse':
-      return loseResponse(exchange);
+  /** The fault that strikes a request of the client: its own before everybody's. */
+  take(clientId: string | undefined): Fault | undefined {
+    const armed = [this.#armed.get(clientId), this.#armed.get(undefined)];
+    const striking = armed.find((each) => each !== undefined && each.left > 0);
+    if (striking) striking.left -= 1;
+    return striking?.fault;
   }
 }

@@ -1,5 +1,5 @@
 import type { EpochMs } from '../clock.ts';
-import type { Failure } from '../failure.ts';
+import { DISPOSITIONS, type Disposition, type Failure, type FailureReason } from '../failure.ts';
 import { timestamp } from './conditions.ts';
 import { retryTime } from './schedule.ts';
 import type { Attempts } from './token-binding.generated.ts';
@@ -15,30 +15,50 @@ export interface Circumstances {
 
 export const NO_ATTEMPTS: Attempts = { consecutive: 0 };
 
+/** When an attempt failed, and what it had to live with. */
+export interface Moment {
+  readonly at: EpochMs;
+  /** In [0, 1). */
+  readonly random: number;
+  /** When the token in use expires, if there is one. */
+  readonly expiresAt?: EpochMs | undefined;
+}
+
 /** The record after one more failure, with the time of the next attempt. */
 export function afterFailure(
   before: Attempts | undefined,
   failure: Failure,
   circumstances: Circumstances,
-  moment: { at: EpochMs; random: number; expiresAt?: EpochMs | undefined },
+  { at, random, expiresAt }: Moment,
 ): Attempts {
-  const continued = before !== undefined && isSame(before, circumstances);
-  const consecutive = (continued ? before.consecutive : 0) + 1;
-  const { disposition, notBefore } = failure;
-  const next = retryTime(
-    { disposition, consecutive, notBefore, expiresAt: moment.expiresAt },
-    moment.at,
-    moment.random,
-  );
-  return {
-    consecutive,
-    lastFailureTime: timestamp(moment.at),
+  const continued = before !== undefined && isSame(before, circumstances) ? before : undefined;
+  const record = {
+    consecutive: (continued?.consecutive ?? 0) + 1,
+    firstFailureTime: continued?.firstFailureTime ?? timestamp(at),
+    lastFailureTime: timestamp(at),
     lastFailureReason: failure.reason,
-    // Rounded up: a second that is cut off would make the wait a hot loop.
-    nextTime: timestamp(next + 999),
     observedGeneration: circumstances.generation,
     credentialVersion: circumstances.credentialVersion,
   };
+  const { consecutive } = record;
+  const disposition = dispositionOf(record, { hasToken: expiresAt !== undefined });
+  const next = retryTime({ disposition, consecutive, notBefore: failure.notBefore, expiresAt }, at, random);
+  // Rounded up: a second that is cut off would make the wait a hot loop.
+  return { ...record, nextTime: timestamp(next + 999) };
+}
+
+/** How long a failure may be a matter of propagation, in ms. Auth0 states up to 30 s for a rotated secret. */
+const GRACE_MS = 60_000;
+
+/**
+ * What to do about the failures of a record. For the first minute a refused credential that has worked before may
+ * have been rotated a moment ago, and a fresh token may be ahead of the clock of the API that the probe asked.
+ */
+export function dispositionOf(attempts: Attempts, { hasToken }: { hasToken: boolean }): Disposition {
+  const reason = attempts.lastFailureReason as FailureReason;
+  const mayPass = reason === 'ProbeRejected' || (reason === 'CredentialsInvalid' && hasToken);
+  const lasted = Date.parse(attempts.lastFailureTime ?? '') - Date.parse(attempts.firstFailureTime ?? '');
+  return mayPass && lasted < GRACE_MS ? 'retry' : (DISPOSITIONS[reason] ?? 'retry');
 }
 
 /** Whether a failure is still being waited out: until `nextTime`, as long as nothing it depended on changed. */

@@ -1,4 +1,3 @@
-import { DISPOSITIONS } from '../failure.ts';
 import {
   deliveriesDue,
   isActive,
@@ -6,6 +5,7 @@ import {
   isDeleting,
   isSuspended,
   issueReason,
+  isUnprobed,
   isWriteBackedOff,
   rests,
   setbacks,
@@ -40,16 +40,23 @@ const unrecorded: Check = (progress) => {
 
 const suspended: Check = (progress) => (isSuspended(progress) ? { why: 'spec.suspend is true' } : undefined);
 
+/** A token is in hand that the API of spec.verify.probe has not taken yet. */
+const unprobed: Check = (progress) => {
+  if (!isActive(progress) || progress.issueFailure || isBackedOff(progress)) return undefined;
+  return isUnprobed(progress) ? { why: 'the new token has to be tried at the API' } : undefined;
+};
+
 /** A token is in hand that no Secret holds yet, or the Secret differs from what the spec asks for. */
 const unwritten: Check = (progress) => {
   if (!isActive(progress) || progress.issueFailure || isWriteBackedOff(progress)) return undefined;
+  if (isUnprobed(progress)) return undefined;
   if (progress.held) return { why: 'a new token is not stored yet' };
   return progress.token && !progress.shaped ? { why: 'the Secret differs from the spec' } : undefined;
 };
 
 /** A new token is needed, and the last failure (if any) has been waited out. */
 const issuable: Check = (progress) => {
-  if (!isActive(progress) || progress.held || progress.refreshed) return undefined;
+  if (!isActive(progress) || progress.held || progress.refreshed || progress.deferred) return undefined;
   if (progress.issueFailure || isBackedOff(progress)) return undefined;
   const why = issueReason(progress);
   return why === undefined ? undefined : { why };
@@ -93,7 +100,7 @@ const cleanable: Check = (progress) => {
 
 /** Something waits for a person. */
 const stalling: Check = (progress) => {
-  const found = setbacks(progress).find(({ reason }) => DISPOSITIONS[reason] === 'stall');
+  const found = setbacks(progress).find(({ disposition }) => disposition === 'stall');
   return found && { why: found.reason, subject: found.about };
 };
 
@@ -103,9 +110,11 @@ const failing: Check = (progress) => {
   return found && { why: found.reason, subject: found.about };
 };
 
-/** Machines of a rollout are starting. */
-const waiting: Check = (progress) =>
-  Object.keys(progress.waiting).length > 0 ? { why: 'machines are starting' } : undefined;
+/** The provider cannot be asked yet, or machines of a rollout are starting. */
+const waiting: Check = (progress) => {
+  if (progress.deferred) return { why: 'others ask the provider first' };
+  return Object.keys(progress.waiting).length > 0 ? { why: 'machines are starting' } : undefined;
+};
 
 const settled: Check = () => ({ why: 'everything holds the current token' });
 
@@ -115,6 +124,7 @@ export const CHECKS = {
   releasable,
   unrecorded,
   suspended,
+  unprobed,
   unwritten,
   issuable,
   writable,

@@ -1,9 +1,9 @@
-import type { FailureReason } from '../failure.ts';
-import { isBackingOff } from './attempts.ts';
+import { DISPOSITIONS, type Disposition, type FailureReason } from '../failure.ts';
+import { dispositionOf, isBackingOff } from './attempts.ts';
 import { holds } from './delivery.ts';
-import { parseDuration } from './duration.ts';
 import { REFRESH_REQUESTED_AT } from './names.ts';
 import { cleanupName, flyCircumstances, issueCircumstances, type Progress } from './progress.ts';
+import { refreshPolicy } from './renewal.ts';
 import { refreshTime } from './schedule.ts';
 import { type Cleanup, type DeliveryRecord, strategyOf } from './targets.ts';
 
@@ -33,28 +33,19 @@ export function issueReason(progress: Progress): string | undefined {
 
 /** Whether the last failure to issue is being waited out; a fresh request by a person is not made to wait. */
 export function isBackedOff(progress: Progress): boolean {
-  const attempts = progress.facts.binding.status?.attempts;
-  const waiting = isBackingOff(attempts, issueCircumstances(progress), progress.facts.now);
+  const waiting = isBackingOff(progress.attempts, issueCircumstances(progress), progress.facts.now);
   return waiting && !isRefreshRequested(progress);
 }
 
 /** Whether the API server refused the last write of the Secret, and that is being waited out. */
 export function isWriteBackedOff(progress: Progress): boolean {
-  const attempts = progress.facts.binding.status?.attempts;
-  return attempts?.lastFailureReason === 'SecretRefused' && isBackedOff(progress);
+  return progress.attempts.lastFailureReason === 'SecretRefused' && isBackedOff(progress);
 }
 
 /** When the stored token is to be renewed, epoch ms; only meaningful while there is one. */
-export function nextRefresh({ facts, token, deliveries }: Progress): number {
-  if (!token) return facts.now;
-  const rollouts = deliveries.map((record) => parseDuration(record.lastRolloutDuration));
-  const { atLifetimePercent, jitterPercent } = facts.binding.spec.refresh;
-  const slowestDelivery = Math.max(0, ...rollouts);
-  return refreshTime(
-    token,
-    { atLifetimePercent, jitterPercent, slowestDelivery },
-    facts.binding.metadata.uid,
-  );
+export function nextRefresh(progress: Progress): number {
+  const { facts, token } = progress;
+  return token ? refreshTime(token, refreshPolicy(progress), facts.binding.metadata.uid) : facts.now;
 }
 
 /**
@@ -68,9 +59,8 @@ export function isRefreshRequested({ facts, token }: Progress): boolean {
 }
 
 /** Whether the last attempt failed, and the stored token is from before it. */
-export function isFailureOpen({ facts, token, held, shaped }: Progress): boolean {
-  const attempts = facts.binding.status?.attempts;
-  if (!attempts || attempts.consecutive === 0) return false;
+export function isFailureOpen({ attempts, token, held, shaped }: Progress): boolean {
+  if (attempts.consecutive === 0) return false;
   if (attempts.lastFailureReason === 'SecretRefused') return held !== undefined || !shaped;
   // The time of a failure has whole seconds only, rounded down.
   const isLater = token !== undefined && token.issuedAt >= Date.parse(attempts.lastFailureTime ?? '') + 1000;
@@ -125,28 +115,42 @@ export interface Setback {
   /** Name of the delivery or cleanup; undefined for the issue itself. */
   readonly about?: string;
   readonly reason: FailureReason;
+  readonly disposition: Disposition;
 }
 
 /** All that did not work and has not been made good since, the issue first. */
 export function setbacks(progress: Progress): Setback[] {
   const found: Setback[] = [];
-  if (progress.foreign !== undefined && !isDeleting(progress)) found.push({ reason: 'SecretConflict' });
+  const byReason = (reason: FailureReason) => ({ reason, disposition: DISPOSITIONS[reason] });
+  if (progress.foreign !== undefined && !isDeleting(progress)) found.push(byReason('SecretConflict'));
   const issue = issueSetback(progress);
-  if (issue) found.push({ reason: issue });
+  if (issue) found.push(issue);
   for (const record of [...progress.deliveries, ...progress.cleanups]) {
     const about = 'target' in record ? record.name : cleanupName(record);
     const isOpen = !('target' in record) || (isActive(progress) && !isDelivered(progress, record));
     if (isOpen && rests(progress, record)) {
-      found.push({ about, reason: record.attempts?.lastFailureReason as FailureReason });
+      found.push({ about, ...byReason(record.attempts?.lastFailureReason as FailureReason) });
     }
   }
   return found;
 }
 
-function issueSetback(progress: Progress): FailureReason | undefined {
-  if (progress.issueFailure) return progress.issueFailure.reason;
-  if (!isActive(progress) || progress.refreshed || !isBackedOff(progress)) return undefined;
-  const isOpen = progress.held ? isWriteBackedOff(progress) : issueReason(progress) !== undefined;
-  if (!isOpen) return undefined;
-  return progress.facts.binding.status?.attempts?.lastFailureReason as FailureReason;
+function issueSetback(progress: Progress): Setback | undefined {
+  const { attempts, issueFailure, refreshed, held, token, facts } = progress;
+  if (!issueFailure) {
+    if (!isActive(progress) || refreshed || !isBackedOff(progress)) return undefined;
+    const isOpen = held
+      ? isWriteBackedOff(progress) || isUnprobed(progress)
+      : issueReason(progress) !== undefined;
+    if (!isOpen) return undefined;
+  }
+  const hasToken = token !== undefined && token.expiresAt > facts.now;
+  return {
+    reason: attempts.lastFailureReason as FailureReason,
+    disposition: dispositionOf(attempts, { hasToken }),
+  };
 }
+
+/** Whether the held token still has to be tried at the API of spec.verify.probe. */
+export const isUnprobed = ({ held, probed, facts }: Progress) =>
+  held !== undefined && probed === undefined && facts.binding.spec.verify?.probe !== undefined;

@@ -16,10 +16,14 @@ export function formatDuration(ms: number): string {
   return text;
 }
 
-/** Reads back `formatDuration`, in milliseconds; 0 for anything else. */
+const PART = /(\d+(?:\.\d+)?)(h|ms|m|s)/g;
+const SIZES: Readonly<Record<string, number>> = { ...Object.fromEntries(UNITS), ms: 1 };
+
+/** A Go duration without sign (`1h30m`, `90s`, `1.5h`, `12s`), in whole milliseconds; 0 for anything else. */
 export function parseDuration(text: string | undefined): number {
-  const match = /^(?:(\d+)h)?(?:(\d+)m)?(\d+)s$/.exec(text ?? '');
-  if (!match) return 0;
-  const [hours, minutes, seconds] = match.slice(1).map((digits) => Number(digits ?? 0));
-  return (((hours ?? 0) * 60 + (minutes ?? 0)) * 60 + (seconds ?? 0)) * 1000;
+  const parts = [...(text ?? '').matchAll(PART)];
+  if (parts.map(([whole]) => whole).join('') !== text) return 0;
+  return Math.round(
+    parts.reduce((sum, [, count, unit]) => sum + Number(count) * (SIZES[unit ?? ''] ?? 0), 0),
+  );
 }

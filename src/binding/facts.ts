@@ -4,7 +4,12 @@ import type { TokenBinding } from './token-binding.ts';
 
 /** Everything a run decides on, observed once at its start. Plain data: no token, no clock, no handle. */
 export interface Facts {
+  /**
+   * The wall clock; where that was set back while the stored token was in use, the time it would show else.
+   */
   readonly now: EpochMs;
+  /** How far `now` is ahead of the wall clock, in ms: 0 unless that was set back. */
+  readonly setBackMs: number;
   /** A number in [0, 1) drawn for this run; spreads retries. */
   readonly random: number;
   readonly binding: TokenBinding;
@@ -15,8 +20,19 @@ export interface Facts {
   /** Remote secrets (`cleanupName`) that other bindings have written and still want: not ours to unset. */
   readonly claimedElsewhere: readonly string[];
   /** A token that an earlier run of this process obtained and could not write yet. */
-  readonly held?: StoredToken | undefined;
+  readonly held?: HeldFact | undefined;
+  /** Tokens per 30 days that all bindings of the namespace with this credential ask for. */
+  readonly forecast: number;
 }
+
+export interface HeldFact {
+  readonly token: StoredToken;
+  /** The API of spec.verify.probe took it, or did not say. */
+  readonly probed?: ProbeResult | undefined;
+}
+
+/** What became of the probe: `Inconclusive` when the API answered neither what it should nor a rejection. */
+export type ProbeResult = 'Accepted' | 'Inconclusive';
 
 /** The client credential, as far as it may be known without reading the secret part. */
 export interface CredentialFact {

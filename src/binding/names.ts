@@ -10,6 +10,9 @@ export const FINALIZER = `${GROUP}/cleanup`;
 /** Label with value `"true"` by which a Secret's owner lets bindings of its namespace use it. */
 export const CREDENTIAL_LABEL = `${GROUP}/credential`;
 
+/** Annotation by which a ServiceAccount's owner lets bindings of its namespace use tokens for that one audience. */
+export const ALLOWED_AUDIENCE = `${GROUP}/allowed-audience`;
+
 /** Label with value `"true"` on every Secret this controller owns. */
 export const TOKEN_LABEL = `${GROUP}/token`;
 

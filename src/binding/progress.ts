@@ -1,9 +1,10 @@
 import type { EpochMs } from '../clock.ts';
 import type { DeliveryFailureReason, Failure, IssueFailureReason } from '../failure.ts';
-import { type Circumstances, NO_ATTEMPTS } from './attempts.ts';
+import { type Attempts, type Circumstances, NO_ATTEMPTS } from './attempts.ts';
 import { holds, staged } from './delivery.ts';
-import type { Facts } from './facts.ts';
+import type { Facts, HeldFact, ProbeResult } from './facts.ts';
 import { FINALIZER, REFRESH_REQUESTED_AT, SKIP_CLEANUP } from './names.ts';
+import type { ProviderReport } from './provider-report.ts';
 import type { StoredToken } from './stored-token.ts';
 import { type Cleanup, type DeliveryRecord, isRecorded, retarget, strategyOf } from './targets.ts';
 import type { TokenBinding } from './token-binding.ts';
@@ -24,9 +25,19 @@ export interface Progress {
   readonly foreign?: string | undefined;
   /** A token obtained but not yet written. */
   readonly held?: StoredToken | undefined;
+  /** What the probe said of the held token, or of the one this run stored. */
+  readonly probed?: ProbeResult | undefined;
   /** This run wrote a new token. */
   readonly refreshed: boolean;
   readonly issueFailure?: Failure<IssueFailureReason> | undefined;
+  /** Failures to issue since the last success. */
+  readonly attempts: Attempts;
+  /** The provider was not asked: others go first, or it fails for everybody. */
+  readonly deferred?: Deferral | undefined;
+  /** What the provider told in this run besides the token. */
+  readonly report?: ProviderReport | undefined;
+  /** Which key of the credential Secret the provider accepted in this run. */
+  readonly credentialUsed?: CredentialUsed | undefined;
 
   readonly deliveries: readonly DeliveryRecord[];
   readonly cleanups: readonly Cleanup[];
@@ -42,6 +53,15 @@ export interface Progress {
   readonly rolloutsStarted: readonly string[];
   readonly rolloutsFinished: readonly string[];
 }
+
+/** An attempt put off; `failure` when that is because the provider fails for everybody. */
+export interface Deferral {
+  readonly until: EpochMs;
+  readonly failure?: Failure<IssueFailureReason> | undefined;
+}
+
+/** `Next`: the one of the `next…Key`, while a credential is rotated. */
+export type CredentialUsed = 'Current' | 'Next';
 
 /** Where a run starts. */
 export function begin(facts: Facts): Progress {
@@ -61,8 +81,9 @@ export function begin(facts: Facts): Progress {
     token: secret.state === 'ours' ? secret.token : undefined,
     shaped: secret.state === 'ours' && secret.shaped,
     foreign: secret.state === 'foreign' ? secret.owner : undefined,
-    held: held && isWanted(held, facts) ? held : undefined,
+    ...(held && isWanted(held, facts) ? { held: held.token, probed: held.probed } : {}),
     refreshed: false,
+    attempts: binding.status?.attempts ?? NO_ATTEMPTS,
     ...wanted,
     recorded: isRecorded(wanted, binding),
     finalized: binding.metadata.finalizers?.includes(FINALIZER) ?? false,
@@ -87,13 +108,19 @@ function adopted(
   return staged({ ...rest, attempts: NO_ATTEMPTS }, now);
 }
 
+/** How long a token is held that the API of the probe rejects: its clock or its keys may be a moment behind. */
+const PROBE_PATIENCE_MS = 2 * 60_000;
+
 /** A held token is for this spec, and newer than what another leader may have stored meanwhile. */
-function isWanted(held: StoredToken, { binding, credential, secret, now }: Facts): boolean {
+function isWanted({ token: held, probed }: HeldFact, facts: Facts): boolean {
+  const { binding, credential, secret, now } = facts;
   const requested = binding.metadata.annotations?.[REFRESH_REQUESTED_AT];
   const answers = requested === binding.status?.lastHandledRefreshAt || held.refreshRequest === requested;
   const stored = secret.state === 'ours' ? secret.token : undefined;
   const fits = held.fingerprint === (credential.fingerprint ?? held.fingerprint);
-  return fits && answers && held.expiresAt > now && held.issuedAt > (stored?.issuedAt ?? 0);
+  const isRejected = binding.spec.verify?.probe !== undefined && probed === undefined;
+  const isGivenUp = isRejected && now - held.issuedAt > PROBE_PATIENCE_MS;
+  return fits && answers && !isGivenUp && held.expiresAt > now && held.issuedAt > (stored?.issuedAt ?? 0);
 }
 
 /** A cleanup's name in messages and maps. */

@@ -68,6 +68,8 @@ function brokenDelivery(progress: Progress, record: DeliveryRecord): Judgement |
 /** What keeps a token from being there, for the end of a message. */
 function blocker(progress: Progress): string {
   if (isSuspended(progress)) return 'spec.suspend is true: set it to false to go on.';
+  if (progress.deferred)
+    return progress.deferred.failure?.message ?? 'Other bindings ask the provider first.';
   const [failure] = setbacks(progress);
   if (!failure || failure.about !== undefined) return '';
   const told = progress.facts.binding.status?.conditions?.find(({ type }) => type === 'Issued');

@@ -12,14 +12,31 @@ import {
   written,
 } from './delivery.ts';
 import { claim } from './due.ts';
-import { cleanupName, flyCircumstances, type Progress } from './progress.ts';
+import type { ProbeResult } from './facts.ts';
+import {
+  type CredentialUsed,
+  cleanupName,
+  type Deferral,
+  flyCircumstances,
+  issueCircumstances,
+  type Progress,
+} from './progress.ts';
+import type { ProviderReport } from './provider-report.ts';
 import type { StoredToken } from './stored-token.ts';
 import { type Cleanup, type DeliveryRecord, isOurs, needsFinalizer, strategyOf } from './targets.ts';
 
 /** What a step reports: the events of the machine. `at` is when it happened, epoch ms. */
 export type StepResult =
-  | { type: 'issued'; token: StoredToken }
-  | { type: 'issueFailed'; failure: Failure<IssueFailureReason> }
+  | {
+      type: 'issued';
+      token: StoredToken;
+      report: ProviderReport;
+      credentialUsed: CredentialUsed;
+      at: EpochMs;
+    }
+  | { type: 'issueFailed'; failure: Failure<IssueFailureReason>; report?: ProviderReport; at: EpochMs }
+  | { type: 'issueDeferred'; deferral: Deferral }
+  | { type: 'probed'; result: ProbeResult }
   | { type: 'secretWritten'; token: StoredToken }
   | { type: 'recorded' }
   | { type: 'flySecretSet'; write: SecretWrite; at: EpochMs }
@@ -47,8 +64,23 @@ const NOTHING_WRITTEN: ReadonlySet<string> = new Set([
 
 /** How each result changes what is known of the run. */
 export const fold: { [T in StepResult['type']]: (run: Progress, result: Result<T>) => Progress } = {
-  issued: (run, { token }) => ({ ...run, held: token }),
-  issueFailed: (run, { failure }) => ({ ...run, issueFailure: failure }),
+  // From here on the clock counts as right: the token's times are by it.
+  issued: (run, { token, report, credentialUsed, at }) => ({
+    ...{ ...run, held: token, probed: undefined, report, credentialUsed },
+    facts: { ...run.facts, now: at, setBackMs: 0 },
+  }),
+  issueFailed: (run, { failure, report = run.report, at }) => {
+    const now = at + run.facts.setBackMs;
+    return {
+      ...{ ...run, report, issueFailure: failure, facts: { ...run.facts, now } },
+      attempts: afterFailure(run.attempts, failure, issueCircumstances(run), {
+        ...{ at: now, random: run.facts.random },
+        expiresAt: run.token && run.token.expiresAt > now ? run.token.expiresAt : undefined,
+      }),
+    };
+  },
+  issueDeferred: (run, { deferral }) => ({ ...run, deferred: deferral }),
+  probed: (run, { result }) => ({ ...run, probed: result }),
   secretWritten: (run, { token }) => ({
     ...run,
     token,

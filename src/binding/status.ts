@@ -1,11 +1,12 @@
-import { DISPOSITIONS } from '../failure.ts';
-import { afterFailure, NO_ATTEMPTS } from './attempts.ts';
+import { NO_ATTEMPTS } from './attempts.ts';
 import { type Condition, isTrue, stamp, timestamp, type Verdict } from './conditions.ts';
+import { clockSkewSeconds, degraded } from './degraded.ts';
 import { delivered } from './delivered.ts';
 import { deliveriesDue, isDelivered, isFailureOpen, isSuspended, nextRefresh, setbacks } from './due.ts';
 import { formatDuration } from './duration.ts';
 import { REFRESH_REQUESTED_AT } from './names.ts';
-import { issueCircumstances, type Progress } from './progress.ts';
+import type { Progress } from './progress.ts';
+import { quotaStatus } from './quota.ts';
 import { readiness } from './readiness.ts';
 import type { Attempts, TokenBindingStatus, TokenStatus } from './token-binding.generated.ts';
 
@@ -15,6 +16,8 @@ export function statusOf(progress: Progress): TokenBindingStatus {
   const handled = handledRefresh(progress);
   const attempts = issueAttempts(progress);
   const tokenStatus = token === undefined ? undefined : statusOfToken(progress, token);
+  const used = progress.credentialUsed ?? facts.binding.status?.credential?.inUse;
+  const skew = clockSkewSeconds(progress);
   const count = deliveries.filter((record) => isDelivered(progress, record)).length;
   return {
     observedGeneration: facts.binding.metadata.generation,
@@ -22,6 +25,9 @@ export function statusOf(progress: Progress): TokenBindingStatus {
     ...(tokenStatus === undefined ? {} : { token: tokenStatus }),
     ...(token === undefined ? {} : { nextRefreshTime: timestamp(nextRefresh(progress)) }),
     attempts,
+    ...(used === undefined ? {} : { credential: { inUse: used } }),
+    ...(skew === undefined ? {} : { clockSkewSeconds: skew }),
+    quota: quotaStatus(progress),
     deliveriesReady: `${count}/${deliveries.length}`,
     deliveries: [...deliveries],
     cleanups: [...cleanups],
@@ -38,16 +44,13 @@ function handledRefresh(progress: Progress): string | undefined {
 }
 
 function issueAttempts(progress: Progress): Attempts {
-  const { facts, issueFailure, token } = progress;
-  const before = facts.binding.status?.attempts;
-  if (issueFailure) {
-    const moment = { at: facts.now, random: facts.random, expiresAt: token?.expiresAt };
-    return afterFailure(before, issueFailure, issueCircumstances(progress), moment);
-  }
-  return before && !progress.refreshed && isFailureOpen(progress) ? before : NO_ATTEMPTS;
+  const { attempts, issueFailure, refreshed } = progress;
+  if (issueFailure) return attempts;
+  return !refreshed && isFailureOpen(progress) ? attempts : NO_ATTEMPTS;
 }
 
 function statusOfToken(progress: Progress, token: NonNullable<Progress['token']>): TokenStatus {
+  const { refreshed, probed } = progress;
   const before = progress.facts.binding.status?.token;
   const previous = before && before.id !== token.id ? before.expiresAt : before?.previousExpiresAt;
   return {
@@ -59,8 +62,11 @@ function statusOfToken(progress: Progress, token: NonNullable<Progress['token']>
     ...(token.audience === undefined ? {} : { audience: token.audience }),
     ...(token.scopes.length === 0 ? {} : { scopes: [...token.scopes] }),
     ...(previous === undefined ? {} : { previousExpiresAt: previous }),
+    ...probeOf(refreshed ? probed : before?.probe),
   };
 }
+
+const probeOf = (probe: TokenStatus['probe']) => (probe === undefined ? {} : { probe });
 
 function conditions(progress: Progress): Condition[] {
   const { facts } = progress;
@@ -72,12 +78,15 @@ function conditions(progress: Progress): Condition[] {
   verdicts.push({ type: 'Delivered', ...delivered(progress) });
   const activity = activityVerdict(progress, verdicts, previous);
   if (activity) verdicts.push(activity);
+  const warning = degraded(progress);
+  if (warning) verdicts.push(warning);
   return verdicts.map((verdict) => stamp({ ...verdict, observedGeneration }, previous, facts.now));
 }
 
 /** `Issued`: whether the last attempt to get a token worked. */
 function issuedVerdict(progress: Progress, previous: readonly Condition[]): Verdict | undefined {
-  const { issueFailure, foreign, token, facts } = progress;
+  const { foreign, token, facts } = progress;
+  const issueFailure = progress.issueFailure ?? progress.deferred?.failure;
   const type = 'Issued';
   if (foreign !== undefined) {
     const { name } = facts.binding.spec.secret;
@@ -106,14 +115,14 @@ function activityVerdict(
   previous: readonly Condition[],
 ): Verdict | undefined {
   const failures = setbacks(progress);
-  const blocking = failures.find(({ reason }) => DISPOSITIONS[reason] === 'stall');
+  const blocking = failures.find(({ disposition }) => disposition === 'stall');
   if (blocking) {
     const { reason } = blocking;
     const source = [...rest, ready].find((verdict) => verdict?.reason === reason);
     const message = source?.message ?? `${blocking.about ?? 'The binding'}: ${reason}.`;
     return { type: 'Stalled', status: 'True', reason, message };
   }
-  const isOpen = failures.length > 0 || deliveriesDue(progress).length > 0;
+  const isOpen = failures.length > 0 || progress.deferred !== undefined || deliveriesDue(progress).length > 0;
   if (!isOpen) return undefined;
   const { binding } = progress.facts;
   const isNew =

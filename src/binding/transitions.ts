@@ -64,6 +64,11 @@ function warnings(before: TokenBindingStatus | undefined, after: TokenBindingSta
     const earlier = previous && deliveredCondition(previous);
     compare(earlier, deliveredCondition(record), 'Deliver');
   }
+  const degraded = find(after, 'Degraded');
+  if (degraded && find(before, 'Degraded')?.reason !== degraded.reason) {
+    const { reason, message: note } = degraded;
+    found.set(reason, { type: 'Warning', reason, action: 'Watch', note });
+  }
   const ready = find(after, 'Ready');
   if (ready?.reason === 'TokenExpired' && find(before, 'Ready')?.reason !== 'TokenExpired') {
     found.set('TokenExpired', {

@@ -1,6 +1,8 @@
 import type { EpochMs } from '../clock.ts';
 import { isActive, isDeleting, isDelivered, nextRefresh, rests, setbacks } from './due.ts';
 import type { Progress } from './progress.ts';
+import { refreshPolicy } from './renewal.ts';
+import { urgentTime } from './schedule.ts';
 import type { TokenBindingStatus } from './token-binding.generated.ts';
 
 /** How often a Secret that is not ours is looked at again: nothing tells us when it goes. */
@@ -16,6 +18,7 @@ export function wakeTime(progress: Progress, status: TokenBindingStatus): EpochM
   const failures = setbacks(progress);
   const issueFails = failures.some(({ about }) => about === undefined);
   if (progress.foreign !== undefined) times.push(facts.now + CONFLICT_PROBE_MS);
+  else if (progress.deferred) times.push(progress.deferred.until);
   else if (issueFails && status.attempts?.nextTime) times.push(Date.parse(status.attempts.nextTime));
   else if (isActive(progress) && token) times.push(nextRefresh(progress));
   for (const record of [...progress.deliveries, ...progress.cleanups]) {
@@ -28,12 +31,15 @@ export function wakeTime(progress: Progress, status: TokenBindingStatus): EpochM
     // By the token itself: the status has whole seconds, and a look a moment too early would be the last.
     if (token && token.expiresAt > facts.now) times.push(token.expiresAt);
     times.push(...after(facts.now, status.token?.previousExpiresAt));
+    if (token && isActive(progress))
+      times.push(...future(facts.now, urgentTime(token, refreshPolicy(progress))));
   }
   return times.length === 0 ? undefined : Math.min(...times);
 }
 
+const future = (now: EpochMs, at: EpochMs) => (at > now ? [at] : []);
+
 /** The time, when it is one and still to come. */
 function after(now: EpochMs, text: string | undefined): EpochMs[] {
-  const at = Date.parse(text ?? '');
-  return at > now ? [at] : [];
+  return future(now, Date.parse(text ?? ''));
 }

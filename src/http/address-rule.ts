@@ -7,17 +7,23 @@ export type ForbiddenAddress =
   | 'metadata'
   | 'multicast'
   | 'unspecified'
+  | 'obsolete'
   | 'unreadable';
 
 /**
- * Where clouds answer with credentials to whoever asks: AWS and most others, AWS over IPv6, Google over
- * IPv6, Alibaba, Oracle. Only the first is link-local, the others look like ordinary private addresses.
+ * Where clouds answer with credentials to whoever asks: AWS and most others, AWS over IPv6 (instances and Pods),
+ * Google and Scaleway over IPv6, Alibaba, Oracle, Azure's platform. Only the first is link-local, the others look
+ * like ordinary addresses.
  */
-const METADATA = new Set(
-  ['169.254.169.254', 'fd00:ec2::254', 'fd20:ce::254', '100.100.100.200', '192.0.0.192'].map((address) =>
-    ipaddr.parse(address).toNormalizedString(),
-  ),
-);
+const METADATA = [
+  '169.254.169.254/32',
+  'fd00:ec2::/32',
+  'fd20:ce::254/128',
+  'fd00:42::42/128',
+  '100.100.100.200/32',
+  '192.0.0.192/32',
+  '168.63.129.16/32',
+].map((network) => ipaddr.parseCIDR(network));
 
 /** Ranges of ipaddr.js that are never called; private ranges are not among them: issuers live there too. */
 const FORBIDDEN_RANGES: Partial<Record<string, ForbiddenAddress>> = {
@@ -26,6 +32,9 @@ const FORBIDDEN_RANGES: Partial<Record<string, ForbiddenAddress>> = {
   multicast: 'multicast',
   broadcast: 'multicast',
   unspecified: 'unspecified',
+  // Both may end where no address says: in a tunnel to an IPv4 host (RFC 4380), at a site of any kind (RFC 3879).
+  teredo: 'obsolete',
+  deprecatedSiteLocal: 'obsolete',
 };
 
 /** First byte of the IPv4 address inside an IPv6 address of the range (RFC 4291, 6145, 6052, 3056). */
@@ -39,7 +48,7 @@ export function forbiddenAddress(address: string): ForbiddenAddress | undefined 
 }
 
 function verdict(address: ipaddr.IPv4 | ipaddr.IPv6): ForbiddenAddress | undefined {
-  if (METADATA.has(address.toNormalizedString())) return 'metadata';
+  if (ipaddr.subnetMatch(address, { metadata: METADATA }) === 'metadata') return 'metadata';
   return FORBIDDEN_RANGES[address.range()];
 }
 

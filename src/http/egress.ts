@@ -44,7 +44,8 @@ export interface Egress {
 /** Opens the way out for the process; its connections are kept alive until `close`. */
 export function createEgress(options: EgressOptions): Egress {
   const { ca, allowHosts, allowLoopback, resolve = resolveAll } = options;
-  const dispatcher = createGuardedAgent({ ca, allowLoopback, resolve });
+  const closing = new AbortController();
+  const dispatcher = createGuardedAgent({ ca, allowLoopback, resolve, signal: closing.signal });
   const guardedFetch = (limits: CallLimits) => async (input: RequestInfo, init?: RequestInit) => {
     checkDestination(new URL(input instanceof Request ? input.url : input), allowHosts);
     const request = new Request(input, init);
@@ -55,7 +56,10 @@ export function createEgress(options: EgressOptions): Egress {
   return {
     // The types of undici and of Node's copy of it differ in details that no caller uses.
     fetch: (limits) => guardedFetch(limits) as unknown as typeof globalThis.fetch,
-    close: () => dispatcher.destroy(),
+    close: async () => {
+      await dispatcher.destroy();
+      closing.abort();
+    },
   };
 }
 

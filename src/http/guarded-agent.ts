@@ -1,4 +1,4 @@
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP, type LookupFunction, Socket } from 'node:net';
 import { createSecureContext, getCACertificates } from 'node:tls';
 import { forbiddenAddress } from './address-rule.ts';
 import { refusedAddress } from './egress-refused-error.ts';
@@ -16,6 +16,8 @@ export interface GuardOptions {
   readonly ca: readonly string[];
   readonly allowLoopback: boolean;
   readonly resolve: Resolve;
+  /** Breaks connections also while they are being made, when the Agent does not know them yet. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -33,8 +35,9 @@ export function createGuardedAgent(options: GuardOptions): Agent {
   return new Agent({
     // One stream per connection: a connection that breaks takes one call with it.
     allowH2: false,
-    connect: guardLiterals(
+    connect: guardConnector(
       check,
+      options.signal,
       buildConnector({
         // Parsed once here; with `ca` every connection would parse the whole bundle again.
         secureContext: createSecureContext({ ca: [...getCACertificates('default'), ...options.ca] }),
@@ -48,7 +51,11 @@ export function createGuardedAgent(options: GuardOptions): Agent {
 type Check = (host: string, addresses: readonly string[]) => void;
 
 /** Node connects to an IP literal without a lookup, so literals are checked before. */
-function guardLiterals(check: Check, connect: buildConnector.connector): buildConnector.connector {
+function guardConnector(
+  check: Check,
+  signal: AbortSignal,
+  connect: buildConnector.connector,
+): buildConnector.connector {
   return (options, callback) => {
     const host = options.hostname.replace(/^\[|\]$/g, '');
     try {
@@ -56,8 +63,17 @@ function guardLiterals(check: Check, connect: buildConnector.connector): buildCo
     } catch (error) {
       return callback(error as Error, null);
     }
-    connect(options, callback);
+    // Its type does not tell that it returns the socket, which undici itself would wait for to fail.
+    const socket: unknown = connect(options, callback);
+    if (socket instanceof Socket) breakOn(signal, socket);
   };
+}
+
+/** Not the socket's own `signal` option: it leaves a listener behind for every socket there ever was. */
+function breakOn(signal: AbortSignal, socket: Socket): void {
+  const destroy = () => socket.destroy(new Error('The way out was closed.'));
+  signal.addEventListener('abort', destroy, { once: true });
+  socket.once('close', () => signal.removeEventListener('abort', destroy));
 }
 
 function guardedLookup(check: Check, resolve: Resolve): LookupFunction {

@@ -1,5 +1,6 @@
 import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
+import type { SecretValue } from '../secret-value.ts';
 import type { TlsMaterial } from './dispatchers.ts';
 
 /** What makes a request ours: headers, and how the connection proves both sides. */
@@ -22,6 +23,12 @@ export async function authenticate(kubeConfig: KubeConfig): Promise<Authenticati
     headers: Object.fromEntries(headers),
     tls: Object.fromEntries(material.filter(([, value]) => value !== undefined)),
   };
+}
+
+/** The bearer alone: no header, client certificate or impersonation of the kubeconfig; its trust stays. */
+export async function authenticateAs(bearer: SecretValue, kubeConfig: KubeConfig): Promise<Authentication> {
+  const { cert: _cert, key: _key, ...trust } = (await authenticate(kubeConfig)).tls;
+  return { headers: { authorization: `Bearer ${bearer.reveal()}` }, tls: trust };
 }
 
 /**

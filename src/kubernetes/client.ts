@@ -1,7 +1,8 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { fetch, type Response } from '../http/undici.ts';
+import type { SecretValue } from '../secret-value.ts';
 import { ApiError, type Attempt, asApiError, readRefusal, type Verb } from './api-error.ts';
-import { authenticate, serverOf } from './authentication.ts';
+import { authenticate, authenticateAs, serverOf } from './authentication.ts';
 import { Dispatchers } from './dispatchers.ts';
 import { pathOf } from './resource.ts';
 
@@ -9,6 +10,8 @@ import { pathOf } from './resource.ts';
 export interface Call extends Attempt {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: unknown;
+  /** Authenticates the call in place of the kubeconfig's credentials, all of them. */
+  readonly bearer?: SecretValue;
   /** Media type of the body; default JSON. */
   readonly contentType?: string;
   /** Media type asked for; default JSON. */
@@ -66,6 +69,8 @@ class HttpClient implements KubernetesClient {
   readonly #options: ConnectOptions;
   readonly #server: string;
   readonly #dispatchers = new Dispatchers();
+  /** Connections without our client certificate: it would be believed before any bearer. */
+  readonly #bearerDispatchers = new Dispatchers();
 
   constructor(kubeConfig: KubeConfig, options: ConnectOptions) {
     this.#kubeConfig = kubeConfig;
@@ -93,12 +98,16 @@ class HttpClient implements KubernetesClient {
     }
   }
 
-  close(): Promise<void> {
-    return this.#dispatchers.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#dispatchers.close(), this.#bearerDispatchers.close()]);
   }
 
   async #send(call: Call, pool: 'calls' | 'watches', signal: AbortSignal): Promise<Response> {
-    const { headers, tls } = await authenticate(this.#kubeConfig);
+    const { bearer } = call;
+    const { headers, tls } = await (bearer === undefined
+      ? authenticate(this.#kubeConfig)
+      : authenticateAs(bearer, this.#kubeConfig));
+    const dispatchers = bearer === undefined ? this.#dispatchers : this.#bearerDispatchers;
     const response = await fetch(urlOf(this.#server, call), {
       method: METHODS[call.verb],
       headers: {
@@ -110,7 +119,7 @@ class HttpClient implements KubernetesClient {
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
       redirect: 'error',
       signal,
-      dispatcher: this.#dispatchers.for(tls)[pool],
+      dispatcher: dispatchers.for(tls)[pool],
     });
     if (response.ok) return response;
     const retryAfter = response.headers.get('retry-after');

@@ -11,7 +11,7 @@ export interface Place {
   readonly resource: Resource;
   readonly namespace?: string | undefined;
   readonly name?: string;
-  readonly subresource?: 'status';
+  readonly subresource?: 'status' | 'token';
 }
 
 /** The URL path of a place, from the API server's root. */

@@ -1,99 +1,136 @@
-import { decodeJwt, type JWTPayload } from 'jose';
 import type { TokenEndpointResponse } from 'oauth4webapi';
+import { formatDuration } from '../binding/duration.ts';
 import type { EpochMs } from '../clock.ts';
 import { FailureError, failure } from '../failure.ts';
 import { SecretValue } from '../secret-value.ts';
+import { readClaims, readScopes } from './token-claims.ts';
 
 /** A token as issued, with what it says about itself when it is a readable JWT. */
 export interface IssuedToken {
   readonly value: SecretValue;
   /** When the request was sent: the earliest moment at which its lifetime can have begun. */
   readonly issuedAt: EpochMs;
-  /** The earlier of issuedAt + `expires_in` and `exp`: consumers enforce `exp` by a clock of their own. */
+  /** When it ends at the latest, by our clock. */
   readonly expiresAt: EpochMs;
   /** `iss`, at most 2048 characters. */
   readonly issuer?: string;
-  /** `aud`; the first one of a list. At most 2048 characters. */
-  readonly audience?: string;
-  /** Granted scopes, of the response or else of the token; empty when neither tells. At most 256. */
-  readonly scopes: readonly string[];
+  /** Every `aud`, at most 256 of at most 2048 characters; empty when the token does not tell. */
+  readonly audiences: readonly string[];
+  /** Granted scopes, of the response or else of the token, at most 256; undefined when neither tells. */
+  readonly scopes?: readonly string[];
 }
 
-/** When the token was asked for, and when it came. */
+/** When a token was asked for and when it came, and what is known besides about its lifetime. */
 export interface Period {
+  /** Both by our clock. */
   readonly sentAt: EpochMs;
   readonly receivedAt: EpochMs;
+  /** The provider's clock minus ours, by the `Date` of this very response; undefined when it told none. */
+  readonly skewMs?: number;
+  /** The lifetime, from `sentAt`, of a token that states none (spec.refresh.assumedLifetime). */
+  readonly assumedLifetimeMs?: number;
 }
+
+/** What a token is checked for before anybody gets it; the word stands in the message of a failed check. */
+export type Check = 'token type' | 'lifetime' | 'expiry' | 'issuer' | 'audience' | 'scopes' | 'minLifetime';
 
 /** A longer lifetime counts as this long, so that every time stays a valid date. */
 const LONGEST_LIFETIME_MS = 10 * 366 * 24 * 3_600_000;
 
-/** What is kept of a claim or list, so that the API server takes it in a status. */
-const LONGEST_CLAIM = 2048;
-const LONGEST_SCOPE = 1024;
-const MOST_SCOPES = 256;
+/** `Date` counts whole seconds (RFC 9110 §5.6.7). */
+const DATE_RESOLUTION_MS = 1000;
+
+/** From this difference on, clocks are named as a possible cause. */
+const NOTABLE_SKEW_MS = 30_000;
 
 /**
  * The token in a response that is well-formed by RFC 6749 §5.1.
  *
- * @throws FailureError `ResponseInvalid` (retry) when its value is not printable ASCII (RFC 6749 A.12), when
- *   it states no lifetime, or when it is expired on arrival
+ * A response without `scope` grants what was requested (§5.1), so nothing is concluded from its absence; what
+ * the token itself says counts then.
+ *
+ * @throws FailureError `ResponseInvalid` when its value is not printable ASCII (RFC 6749 A.12) or when it
+ *   states no lifetime and none is assumed; `VerificationFailed` when it is of no use on arrival
  */
-export function issuedToken(body: TokenEndpointResponse, domain: string, period: Period): IssuedToken {
+export function issuedToken(body: TokenEndpointResponse, host: string, period: Period): IssuedToken {
   if (!/^[\x20-\x7e]+$/.test(body.access_token))
-    throw invalid(domain, 'the token holds characters no token may.');
+    throw invalid(host, 'the token holds characters no token may.');
   const claims = readClaims(body.access_token);
-  const issuer = boundedString(claims.iss);
-  const audience = boundedString([claims.aud].flat()[0]);
+  const scopes = readScopes(body.scope) ?? claims.scopes;
   return {
     value: new SecretValue(body.access_token),
     issuedAt: period.sentAt,
-    expiresAt: expiry(body.expires_in, claims.exp, { domain, ...period }),
-    ...(issuer !== undefined && { issuer }),
-    ...(audience !== undefined && { audience }),
-    scopes: scopesOf(body.scope ?? claims.scope),
+    expiresAt: expiry(body.expires_in, claims.expiresAt, { host, ...period }),
+    ...(claims.issuer !== undefined && { issuer: claims.issuer }),
+    audiences: claims.audiences,
+    ...(scopes && { scopes }),
   };
 }
 
 /** The failure of a response that is no token response, or one that is of no use. */
-export function invalid(domain: string, what: string): FailureError<'ResponseInvalid'> {
-  const message = `${domain} answered a token request with something unusable: ${what}`;
+export function invalid(host: string, what: string): FailureError<'ResponseInvalid'> {
+  const message = `${host} answered a token request with something unusable: ${what}`;
   return new FailureError(failure('ResponseInvalid', message));
 }
 
-function expiry(expiresIn: unknown, exp: unknown, context: Period & { domain: string }): EpochMs {
-  const { domain, sentAt, receivedAt } = context;
-  const ends = [];
-  if (typeof expiresIn === 'number') ends.push(sentAt + expiresIn * 1000);
-  if (typeof exp === 'number') ends.push(exp * 1000);
-  if (ends.length === 0)
-    throw invalid(domain, 'neither expires_in nor a readable exp tells how long the token lives.');
-  const earliest = Math.min(...ends, sentAt + LONGEST_LIFETIME_MS);
-  // Negated, so that a lifetime that is not a number is refused too.
-  if (!(earliest > receivedAt)) {
-    throw invalid(
-      domain,
-      'the token is expired on arrival; check its lifetime and the clocks of both sides.',
-    );
+/** The failure of a token that must not be handed on. */
+export function failedCheck(host: string, check: Check, what: string): FailureError<'VerificationFailed'> {
+  const message = `${host} issued a token that fails the check "${check}": ${what}`;
+  return new FailureError(failure('VerificationFailed', message));
+}
+
+type Context = Period & { readonly host: string };
+
+/**
+ * The earlier of sentAt + lifetime and `exp`. The first needs no clock but ours. The second is told by the
+ * provider's clock, and consumers enforce it by theirs; it is moved into our time by as much as the clocks
+ * differ at least: left as it is, it would keep a token too long where our clock is behind, and refuse good
+ * tokens where it is ahead.
+ *
+ * So expiresAt is never later than the true end by more than the second in which both sides count, and the
+ * round trip where `exp` is all there is; without a known skew, an `exp` alone is as wrong as our clock.
+ */
+function expiry(expiresIn: number | undefined, exp: EpochMs | undefined, context: Context): EpochMs {
+  const { host, sentAt, receivedAt } = context;
+  const byLifetime = sentAt + lifetime(expiresIn, exp, context);
+  const byClaim = exp === undefined ? Number.POSITIVE_INFINITY : exp - clockDifference(context);
+  if (byClaim <= receivedAt)
+    throw failedCheck(host, 'expiry', `its exp is past on arrival; ${advice(context)}`);
+  if (byLifetime <= receivedAt) {
+    const what = 'it lives no longer than its way here takes; give the tokens of this API a longer lifetime.';
+    throw failedCheck(host, 'lifetime', what);
   }
-  return Math.floor(earliest);
+  return Math.floor(Math.min(byLifetime, byClaim));
 }
 
-/** The claims, unverified: they inform, the consumer verifies. None for an opaque or encrypted token. */
-function readClaims(token: string): JWTPayload {
-  try {
-    return decodeJwt(token);
-  } catch {
-    return {};
+/** Milliseconds from `sentAt`; no bound of its own where `exp` is all there is. */
+function lifetime(expiresIn: number | undefined, exp: EpochMs | undefined, context: Context): number {
+  const { host, assumedLifetimeMs } = context;
+  if (expiresIn !== undefined) {
+    // Negated, so that what is not a number is refused too.
+    if (!(expiresIn > 0))
+      throw failedCheck(host, 'lifetime', `its expires_in is not above zero; ${advice(context)}`);
+    return Math.min(expiresIn * 1000, LONGEST_LIFETIME_MS);
   }
+  if (exp !== undefined) return LONGEST_LIFETIME_MS;
+  if (assumedLifetimeMs !== undefined) return assumedLifetimeMs;
+  const what = 'neither expires_in nor a readable exp tells how long the token lives';
+  throw invalid(host, `${what}; write spec.refresh.assumedLifetime.`);
 }
 
-function boundedString(claim: unknown): string | undefined {
-  return typeof claim === 'string' && claim.length <= LONGEST_CLAIM ? claim : undefined;
+/**
+ * The provider's clock minus ours, the certain part of it. `Date` is the begun second, and was written at
+ * some moment of the exchange while the skew counts from its middle: the truth lies between these two.
+ */
+function clockDifference({ skewMs, sentAt, receivedAt }: Context): number {
+  if (skewMs === undefined) return 0;
+  const halfRoundTrip = Math.max(0, receivedAt - sentAt) / 2;
+  const [least, most] = [skewMs - halfRoundTrip, skewMs + DATE_RESOLUTION_MS + halfRoundTrip];
+  return Math.max(least, Math.min(0, most));
 }
 
-function scopesOf(scope: unknown): string[] {
-  if (typeof scope !== 'string') return [];
-  const scopes = scope.split(' ').filter((name) => name !== '' && name.length <= LONGEST_SCOPE);
-  return scopes.slice(0, MOST_SCOPES);
+function advice({ skewMs = 0 }: Context): string {
+  if (Math.abs(skewMs) <= NOTABLE_SKEW_MS) return 'check its lifetime and the clocks of both sides.';
+  const direction = skewMs > 0 ? 'ahead of' : 'behind';
+  return `the provider's clock is ${formatDuration(Math.abs(skewMs))} ${direction} ours; set both by NTP.`;
 }

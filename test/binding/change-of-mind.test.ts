@@ -179,7 +179,7 @@ test('the status recorded amid a new generation says Reconciling', () => {
 
 test('an expired held token is not stored', () => {
   const held = aToken({ id: 'h'.repeat(16), issuedAt: NOON - 2 * HOUR, expiresAt: NOON - HOUR });
-  const { steps, progress } = plan(someFacts({ held }), {
+  const { steps, progress } = plan(someFacts({ held: { token: held } }), {
     ...issue,
     writingSecret: (p) => ({ type: 'secretWritten', token: p.held ?? held }),
   });
@@ -189,7 +189,7 @@ test('an expired held token is not stored', () => {
 test('a held token does not answer a request made after it', () => {
   const binding = aBinding({ metadata: { annotations: { [REFRESH_REQUESTED_AT]: 'x' } } });
   const held = aToken({ id: 'h'.repeat(16), issuedAt: NOON - MINUTE, expiresAt: NOON + HOUR });
-  const { steps, progress } = plan(someFacts({ binding, held }), {
+  const { steps, progress } = plan(someFacts({ binding, held: { token: held } }), {
     ...issue,
     writingSecret: (p) => ({ type: 'secretWritten', token: p.held ?? held }),
   });

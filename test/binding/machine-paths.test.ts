@@ -6,12 +6,30 @@ import { machine, type Step } from '../../src/binding/machine.ts';
 import { Planner } from '../../src/binding/planner.ts';
 import type { StepResult } from '../../src/binding/results.ts';
 import { statusOf } from '../../src/binding/status.ts';
-import { aBinding, aDelivery, aToken, factsWith, MINUTE, NOON, someFacts } from '../support/binding.ts';
+import { failure } from '../../src/failure.ts';
+import {
+  aBinding,
+  aDelivery,
+  aToken,
+  factsWith,
+  MINUTE,
+  NOON,
+  PROBE,
+  someFacts,
+} from '../support/binding.ts';
 import { deletion, deliver, fresh, issue, outage, recorded, refusal } from './results.ts';
 
 /** Everything a step may report. */
 const REPORTS: Readonly<Record<Step, readonly StepResult[]>> = {
-  acquiringToken: [issue.acquiringToken, { type: 'issueFailed', failure: outage }],
+  acquiringToken: [
+    issue.acquiringToken,
+    { type: 'issueDeferred', deferral: { until: NOON + 1 } },
+    { type: 'issueFailed', failure: outage, at: NOON },
+  ],
+  probingToken: [
+    { type: 'probed', result: 'Accepted' },
+    { type: 'issueFailed', failure: failure('ProbeRejected', 'Rejected.'), at: NOON },
+  ],
   writingSecret: [issue.writingSecret],
   recording: [deliver.recording],
   settingFlySecret: [deliver.settingFlySecret, { type: 'deliveryFailed', failure: refusal, at: NOON }],
@@ -28,6 +46,7 @@ const due = aToken({ issuedAt: NOON - 45 * MINUTE, expiresAt: NOON + 15 * MINUTE
 const deliveries = [aDelivery(), aDelivery({ app: 'other', deletionPolicy: 'Delete' }, 'other')];
 const bindings = [
   aBinding(),
+  aBinding({ spec: { verify: { probe: PROBE } } }),
   aBinding({ spec: { suspend: true, deliveries } }),
   aBinding({ spec: { deliveries } }),
   aBinding({ spec: { deliveries }, status: recorded('Delete', 'dropped') }),
@@ -41,7 +60,7 @@ const situations = bindings.flatMap((binding) => [
   factsWith(aToken({ expiresAt: NOON - 1 }), { binding }),
   someFacts({ binding, secret: { state: 'ours', token: aToken(), shaped: false } }),
   someFacts({ binding, secret: { state: 'foreign', owner: 'Deployment web' } }),
-  someFacts({ binding, held: { ...fresh, fingerprint: 'fits' } }),
+  someFacts({ binding, held: { token: { ...fresh, fingerprint: 'fits' } } }),
 ]);
 
 describe('the machine', () => {

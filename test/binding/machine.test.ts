@@ -43,19 +43,22 @@ describe('a run', () => {
   });
 
   it('writes a token that an earlier run could not store, without issuing another', () => {
-    const { steps, progress } = plan(someFacts({ held: { ...fresh, fingerprint: 'fits' } }), issue);
+    const { steps, progress } = plan(
+      someFacts({ held: { token: { ...fresh, fingerprint: 'fits' } } }),
+      issue,
+    );
     assert.deepEqual(steps, ['writingSecret']);
     assert.equal(progress.refreshed, true);
   });
 
   it('drops a held token that the spec no longer asks for', () => {
-    const { steps } = plan(someFacts({ held: { ...fresh, fingerprint: 'other' } }), issue);
+    const { steps } = plan(someFacts({ held: { token: { ...fresh, fingerprint: 'other' } } }), issue);
     assert.deepEqual(steps, ['acquiringToken', 'writingSecret']);
   });
 
   it('drops a held token when another replica has stored a newer one meanwhile', () => {
     const held = aToken({ id: 'cccccccccccccccc', issuedAt: aToken().issuedAt - MINUTE });
-    assert.deepEqual(plan(factsWith(aToken(), { held })).steps, []);
+    assert.deepEqual(plan(factsWith(aToken(), { held: { token: held } })).steps, []);
   });
 
   it('refreshes once for one request by annotation', () => {
@@ -86,7 +89,7 @@ describe('a run', () => {
 });
 
 describe('a failed issue', () => {
-  const failed = plan(someFacts(), { acquiringToken: { type: 'issueFailed', failure: outage } });
+  const failed = plan(someFacts(), { acquiringToken: { type: 'issueFailed', failure: outage, at: NOON } });
   const status = statusOf(failed.progress);
 
   it('ends the run and is waited out', () => {
@@ -115,7 +118,7 @@ describe('a failed issue', () => {
     const binding = aBinding({ spec: { deliveries: [aDelivery()] } });
     const { steps, rest } = plan(factsWith(due, { binding }), {
       ...deliver,
-      acquiringToken: { type: 'issueFailed', failure: outage },
+      acquiringToken: { type: 'issueFailed', failure: outage, at: NOON },
     });
     assert.deepEqual(steps, ['acquiringToken', 'recording', 'settingFlySecret', 'recording', 'rollingOut']);
     assert.equal(rest, 'backingOff');

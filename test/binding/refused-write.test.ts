@@ -7,7 +7,7 @@ import { aBinding, aToken, factsWith, HOUR, MINUTE, NOON, someFacts } from '../s
 import { plan } from './plan.ts';
 import { fresh, issue } from './results.ts';
 
-const refused = { type: 'issueFailed', failure: failure('SecretRefused', 'A quota.') } as const;
+const refused = { type: 'issueFailed', failure: failure('SecretRefused', 'A quota.'), at: NOON } as const;
 const held = { ...fresh, fingerprint: 'fits' };
 const due = aToken({ issuedAt: NOON - 45 * MINUTE, expiresAt: NOON + 15 * MINUTE });
 const first = plan(factsWith(due), { ...issue, writingSecret: refused });
@@ -25,20 +25,20 @@ describe('a Secret that the API server refuses to store', () => {
   });
 
   it('is neither written nor is another token asked for while that is waited out', () => {
-    const later = plan(factsWith(due, { now: NOON + 500, binding, held }));
+    const later = plan(factsWith(due, { now: NOON + 500, binding, held: { token: held } }));
     assert.deepEqual(later.steps, []);
     assert.equal(reasons(statusOf(later.progress).conditions).Issued, 'SecretRefused');
   });
 
   it('says so when the token before it expires', () => {
     const dead = aToken({ issuedAt: NOON - HOUR, expiresAt: NOON + 500 });
-    const later = plan(factsWith(dead, { now: NOON + 500, binding, held }));
+    const later = plan(factsWith(dead, { now: NOON + 500, binding, held: { token: held } }));
     assert.equal(reasons(statusOf(later.progress).conditions).Ready, 'TokenExpired');
   });
 
   it('gets the very token that was obtained, when it is tried again', () => {
     const write = { writingSecret: { type: 'secretWritten', token: held } } as const;
-    const again = plan(factsWith(due, { now: next, binding, held }), write);
+    const again = plan(factsWith(due, { now: next, binding, held: { token: held } }), write);
     assert.deepEqual(again.steps, ['writingSecret']);
     assert.equal(statusOf(again.progress).attempts?.consecutive, 0);
   });

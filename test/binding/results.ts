@@ -13,7 +13,13 @@ export const refusal: Failure<'Unauthorized'> = {
   message: 'Refused.',
 };
 export const issue = {
-  acquiringToken: { type: 'issued', token: fresh },
+  acquiringToken: {
+    type: 'issued',
+    token: fresh,
+    report: { quotas: [] },
+    credentialUsed: 'Current',
+    at: NOON,
+  },
   writingSecret: { type: 'secretWritten', token: fresh },
 } as const;
 export const machines = { total: 2, current: 2, skipped: 0, failed: 0 };

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { hashFraction, refreshTime, retryTime } from '../../src/binding/schedule.ts';
+import {
+  attemptDeadline,
+  hashFraction,
+  leadOf,
+  type RefreshPolicy,
+  refreshTime,
+  retryTime,
+  urgentTime,
+} from '../../src/binding/schedule.ts';
+import type { Disposition } from '../../src/failure.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -12,9 +21,16 @@ const lifetimes = fc.integer({ min: 30 * SECOND, max: 30 * DAY });
 const policies = fc.record({
   atLifetimePercent: fc.integer({ min: 10, max: 80 }),
   jitterPercent: fc.integer({ min: 0, max: 30 }),
+  minRemaining: fc.option(fc.integer({ min: 30 * SECOND, max: 720 * HOUR }), { nil: undefined }),
   slowestDelivery: fc.integer({ min: 0, max: 2 * HOUR }),
+  isQuotaLow: fc.boolean(),
 });
-const noJitter = { atLifetimePercent: 67, jitterPercent: 0, slowestDelivery: 0 };
+const noJitter: RefreshPolicy = {
+  atLifetimePercent: 67,
+  jitterPercent: 0,
+  slowestDelivery: 0,
+  isQuotaLow: false,
+};
 
 describe('the refresh time', () => {
   it('is two thirds into a long life', () => {
@@ -37,12 +53,24 @@ describe('the refresh time', () => {
     assert.equal(refreshTime({ issuedAt: 0, expiresAt: HOUR }, policy, 'uid'), HOUR - 20 * MINUTE);
   });
 
-  it('always lies within the life, never after the percentage asked for', () => {
+  it('leaves what the spec asks for', () => {
+    const policy = { ...noJitter, minRemaining: 3 * HOUR };
+    assert.equal(refreshTime({ issuedAt: 0, expiresAt: 8 * HOUR }, policy, 'uid'), 5 * HOUR);
+  });
+
+  it('is as late as the lead allows while the quota of tokens is low', () => {
+    const policy = { ...noJitter, jitterPercent: 30, isQuotaLow: true };
+    assert.equal(refreshTime({ issuedAt: 0, expiresAt: DAY }, policy, 'uid'), DAY - 10 * MINUTE);
+  });
+
+  it('always lies within the life, never after the percentage asked for, never within the lead', () => {
     fc.assert(
       fc.property(lifetimes, policies, fc.uuid(), (lifetime, policy, uid) => {
         const at = refreshTime({ issuedAt: 0, expiresAt: lifetime }, policy, uid);
-        const latest = (lifetime * policy.atLifetimePercent) / 100;
-        assert.ok(at > 0 && at <= Math.round(latest), `${at} of ${lifetime}`);
+        const byPercent = policy.isQuotaLow ? lifetime : (lifetime * policy.atLifetimePercent) / 100;
+        const byLead = lifetime - leadOf({ issuedAt: 0, expiresAt: lifetime }, policy).ms;
+        const latest = Math.round(Math.min(byPercent, byLead));
+        assert.ok(at > 0 && at <= latest, `${at} of ${lifetime}`);
       }),
     );
   });
@@ -86,22 +114,6 @@ describe('the time of the next attempt', () => {
     );
   });
 
-  it('fits at least five attempts into what is left of the token, whatever was drawn', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 10 * SECOND, max: 30 * DAY }),
-        fc.array(randoms, { minLength: 5 }),
-        (left, draws) => {
-          let now = 0;
-          for (const [index, random] of draws.slice(0, 5).entries()) {
-            now = retryTime({ disposition: 'retry', consecutive: index + 1, expiresAt: left }, now, random);
-          }
-          assert.ok(now < left, `the fifth attempt is at ${now} of ${left}`);
-        },
-      ),
-    );
-  });
-
   it('is not before what the other side asked for', () => {
     const setback = {
       disposition: 'retry',
@@ -112,10 +124,10 @@ describe('the time of the next attempt', () => {
     assert.equal(retryTime(setback, 0, 0.5), 90 * SECOND);
   });
 
-  it('is minutes away, and at most half an hour, when a person has to act', () => {
+  it('is minutes away, and at most half an hour, when a person has to act and no token lives', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 500 }), randoms, (consecutive, random) => {
-        const next = retryTime({ disposition: 'stall', consecutive, expiresAt: MINUTE }, 0, random);
+        const next = retryTime({ disposition: 'stall', consecutive }, 0, random);
         assert.ok(next >= 2.5 * MINUTE && next <= 30 * MINUTE);
       }),
     );
@@ -128,5 +140,94 @@ describe('the time of the next attempt', () => {
       [2, 4, 8],
     );
     assert.equal(Math.round(at(40) / SECOND), 300);
+  });
+});
+
+describe('a renewal that keeps failing', () => {
+  const randoms = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+  const dispositions = fc.constantFrom<Disposition>('retry', 'stall');
+  /** How an attempt ends: as what, and after which share of the time it may take. */
+  const ends = fc.record({ disposition: dispositions, random: randoms, slowness: randoms });
+  /** Status keeps whole seconds, rounded up. */
+  const recorded = (at: number) => Math.ceil(at / SECOND) * SECOND;
+
+  /** When each attempt before the expiry of the token starts, when all of them fail as `pattern` says, cyclically. */
+  function attemptsOf(
+    token: { issuedAt: number; expiresAt: number },
+    start: number,
+    pattern: End[],
+  ): number[] {
+    const starts: number[] = [];
+    let now = start;
+    let same = 0;
+    for (let index = 0; now < token.expiresAt && starts.length < 10_000; index += 1) {
+      const { disposition, random, slowness } = pattern[index % pattern.length] as End;
+      starts.push(now);
+      same += 1;
+      const failedAt = now + attemptDeadline(token.expiresAt, now) * slowness;
+      const { expiresAt } = token;
+      now = recorded(retryTime({ disposition, consecutive: same, expiresAt }, failedAt, random));
+    }
+    return starts;
+  }
+  type End = { disposition: Disposition; random: number; slowness: number };
+
+  it('is tried five times before the token expires, or three times for a life of less than five minutes', () => {
+    fc.assert(
+      fc.property(
+        lifetimes,
+        policies,
+        fc.uuid(),
+        fc.array(ends, { minLength: 1, maxLength: 12 }),
+        (lifetime, policy, uid, pattern) => {
+          const token = { issuedAt: 0, expiresAt: lifetime };
+          // Under a minRemaining or a delivery that eats it all, half of the life is still left.
+          const starts = attemptsOf(token, refreshTime(token, policy, uid), pattern);
+          const least = lifetime < 5 * MINUTE ? 3 : 5;
+          assert.ok(starts.length >= least, `${starts.length} attempts: ${starts.join(', ')} of ${lifetime}`);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('is never a hot loop: a second at least lies between two attempts', () => {
+    fc.assert(
+      fc.property(lifetimes, fc.array(ends, { minLength: 1, maxLength: 12 }), (lifetime, pattern) => {
+        const token = { issuedAt: 0, expiresAt: lifetime };
+        const starts = attemptsOf(token, lifetime / 2, pattern);
+        for (const [index, at] of starts.slice(1).entries())
+          assert.ok(at - (starts[index] ?? 0) >= SECOND, `${starts[index]} and ${at}`);
+      }),
+    );
+  });
+});
+
+describe('the urgent zone', () => {
+  it('begins when a quarter of the lead is left', () => {
+    const token = { issuedAt: 0, expiresAt: DAY };
+    assert.equal(urgentTime(token, noJitter), DAY - 2.5 * MINUTE);
+  });
+
+  it('never begins before the refresh', () => {
+    fc.assert(
+      fc.property(lifetimes, policies, fc.uuid(), (lifetime, policy, uid) => {
+        const token = { issuedAt: 0, expiresAt: lifetime };
+        assert.ok(urgentTime(token, policy) > refreshTime(token, policy, uid));
+      }),
+    );
+  });
+});
+
+describe('the time one attempt may take', () => {
+  it('leaves room for more attempts before the token expires', () => {
+    assert.equal(attemptDeadline(20 * SECOND, 0), 5 * SECOND);
+    assert.equal(attemptDeadline(HOUR, 0), 10 * SECOND);
+    assert.equal(attemptDeadline(SECOND, 0), 2 * SECOND);
+  });
+
+  it('is the longest when no token lives', () => {
+    assert.equal(attemptDeadline(undefined, 0), 10 * SECOND);
+    assert.equal(attemptDeadline(5, 10), 10 * SECOND);
   });
 });

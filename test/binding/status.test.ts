@@ -5,7 +5,7 @@ import { statusOf } from '../../src/binding/status.ts';
 import type { TokenBindingStatus } from '../../src/binding/token-binding.ts';
 import { transitions } from '../../src/binding/transitions.ts';
 import { wakeTime } from '../../src/binding/wake.ts';
-import type { Failure } from '../../src/failure.ts';
+import { type Failure, failure, type IssueFailureReason } from '../../src/failure.ts';
 import { aBinding, aDelivery, aToken, factsWith, HOUR, MINUTE, NOON, someFacts } from '../support/binding.ts';
 import { type Course, plan } from './plan.ts';
 import { deliver, fresh, issue, machines, outage, recorded, refusal } from './results.ts';
@@ -20,11 +20,7 @@ const eventsOf = ({ progress }: Course) =>
   transitions(progress, statusOf(progress)).map(({ reason }) => reason);
 const due = aToken({ issuedAt: NOON - 45 * MINUTE, expiresAt: NOON + 15 * MINUTE });
 const issuedBefore = statusOf(plan(factsWith(due, { now: NOON - 40 * MINUTE })).progress);
-const wrongSecret: Failure<'CredentialsInvalid'> = {
-  reason: 'CredentialsInvalid',
-  disposition: 'stall',
-  message: 'acme.eu.auth0.com refused the client id or secret.',
-};
+const noGrant = failure('ClientNotAuthorized', 'The client has no grant for this API.');
 
 describe('the status after a first issue', () => {
   const course = plan(someFacts(), issue);
@@ -84,9 +80,9 @@ describe('a routine renewal', () => {
 });
 
 describe('a failed renewal', () => {
-  const fail = (failure: typeof outage | typeof wrongSecret) =>
+  const fail = (reason: Failure<IssueFailureReason>) =>
     plan(factsWith(due, { binding: aBinding({ status: issuedBefore }) }), {
-      acquiringToken: { type: 'issueFailed', failure },
+      acquiringToken: { type: 'issueFailed', failure: reason, at: NOON },
     });
 
   it('leaves Ready True while the old token lives, and says that renewal fails', () => {
@@ -106,20 +102,20 @@ describe('a failed renewal', () => {
     const status = statusOf(first.progress);
     const now = Date.parse(status.attempts?.nextTime ?? '');
     const second = plan(factsWith(due, { now, binding: aBinding({ status }) }), {
-      acquiringToken: { type: 'issueFailed', failure: outage },
+      acquiringToken: { type: 'issueFailed', failure: outage, at: now },
     });
     assert.deepEqual(eventsOf(second), []);
     assert.equal(statusOf(second.progress).attempts?.consecutive, 2);
   });
 
   it('is Stalled when a person has to act, with what they have to know', () => {
-    const status = statusOf(fail(wrongSecret).progress);
-    assert.equal(condition(status, 'Stalled').reason, 'CredentialsInvalid');
-    assert.equal(condition(status, 'Stalled').message, wrongSecret.message);
+    const status = statusOf(fail(noGrant).progress);
+    assert.equal(condition(status, 'Stalled').reason, 'ClientNotAuthorized');
+    assert.equal(condition(status, 'Stalled').message, noGrant.message);
   });
 
   it('keeps saying so in the runs that merely wait', () => {
-    const status = statusOf(fail(wrongSecret).progress);
+    const status = statusOf(fail(noGrant).progress);
     const later = plan(factsWith(due, { now: NOON + 10_000, binding: aBinding({ status }) }));
     assert.deepEqual(statusOf(later.progress), status);
   });
@@ -135,7 +131,7 @@ describe('a failed renewal', () => {
   it('ends in Ready False when the token expires', () => {
     const status = statusOf(fail(outage).progress);
     const dead = plan(factsWith(due, { now: due.expiresAt, binding: aBinding({ status }) }), {
-      acquiringToken: { type: 'issueFailed', failure: outage },
+      acquiringToken: { type: 'issueFailed', failure: outage, at: due.expiresAt },
     });
     assert.equal(condition(statusOf(dead.progress), 'Ready').reason, 'TokenExpired');
     assert.deepEqual(eventsOf(dead), ['TokenExpired']);
@@ -210,7 +206,7 @@ describe('the wake-up time', () => {
   });
 
   it('is the next attempt after a failure', () => {
-    const course = plan(someFacts(), { acquiringToken: { type: 'issueFailed', failure: outage } });
+    const course = plan(someFacts(), { acquiringToken: { type: 'issueFailed', failure: outage, at: NOON } });
     assert.equal(wake(course), Date.parse(statusOf(course.progress).attempts?.nextTime ?? ''));
   });
 

@@ -49,7 +49,7 @@ describe('a delivery', () => {
   it('gets no token that has expired', () => {
     const dead = aToken({ expiresAt: NOON });
     const { steps } = plan(factsWith(dead, { binding }), {
-      acquiringToken: { type: 'issueFailed', failure: outage },
+      acquiringToken: { type: 'issueFailed', failure: outage, at: NOON },
     });
     assert.deepEqual(steps, ['acquiringToken']);
   });

@@ -50,6 +50,7 @@ test('the controller gets the values as flags', () => {
   const result = parsed({
     watchNamespaces: ['one', 'two'],
     workers: 8,
+    provider: { qps: 25, concurrency: 8 },
     logLevel: 'debug',
     egress: { allowHosts: ['acme.eu.auth0.com', '*.machines.dev'] },
     caBundle: { secretName: 'private-ca' },
@@ -63,6 +64,7 @@ test('the controller gets the values as flags', () => {
   assert.deepEqual(config, {
     watchNamespaces: ['one', 'two'],
     workers: 8,
+    provider: { requestsPerSecond: 25, concurrency: 8 },
     logLevel: 'debug',
     egress: { allowHosts: ['acme.eu.auth0.com', '*.machines.dev'], allowLoopback: false },
     caFile: '/etc/tokenbinding/ca/ca.crt',

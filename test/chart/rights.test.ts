@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
+import { parseAllDocuments } from 'yaml';
 import { CHART } from './chart.ts';
 import { type ReleaseCluster, startReleaseCluster } from './release.ts';
 
@@ -124,6 +126,76 @@ describe('the controller of a release for some namespaces', () => {
     await canI(WATCHED_ONLY, 'no', [`list ${BINDINGS} -A`, 'list secrets -A', 'get secrets -n unwatched']);
   });
 });
+
+describe('the controller of a release as the README installs it', () => {
+  const controller = 'system:serviceaccount:tokenbinding-system:tokenbinding';
+  const onAccount = [
+    'get serviceaccounts/toolbridge -n toolbridge',
+    'create serviceaccounts/toolbridge --subresource=token -n toolbridge',
+  ];
+  const createToken = (name: string) =>
+    cluster.try([
+      'create',
+      'token',
+      name,
+      '-n',
+      'toolbridge',
+      '--audience=https://id.test',
+      `--as=${controller}`,
+    ]);
+
+  before(async () => {
+    const release = ['tokenbinding', CHART, '--namespace=tokenbinding-system', '--create-namespace'];
+    await cluster.helm('install', ...release, '--set=crds.install=false');
+    await cluster.kubectl('create', 'namespace', 'toolbridge');
+    for (const name of ['toolbridge', 'another']) {
+      await cluster.kubectl('create', 'serviceaccount', name, '-n', 'toolbridge');
+    }
+  });
+
+  test('can create tokens of no ServiceAccount', async () => {
+    await canI(controller, 'no', onAccount);
+    assert.match((await createToken('toolbridge')).stderr, /Forbidden|forbidden/);
+  });
+
+  test('can create those of one ServiceAccount, and nothing more, by the Role of the README', async () => {
+    const before = await rights(controller, 'toolbridge');
+    const manifest = await documentedRole();
+    assert.equal((await cluster.try(['apply', '-f', '-'], manifest)).code, 0);
+    await canI(controller, 'yes', onAccount);
+    const { code, stderr } = await createToken('toolbridge');
+    assert.equal(code, 0, stderr);
+    assert.match((await createToken('another')).stderr, /forbidden/);
+    const added = [...(await rights(controller, 'toolbridge'))].filter((line) => !before.has(line));
+    assert.deepEqual(
+      new Set(added),
+      new Set(['serviceaccounts. toolbridge: get', 'serviceaccounts/token. toolbridge: create']),
+    );
+    await canI(controller, 'no', [
+      'list serviceaccounts -n toolbridge',
+      'create serviceaccounts/toolbridge --subresource=token -n unwatched',
+    ]);
+  });
+
+  test('is named by the same Role in the example', async () => {
+    const example = await readFile(
+      new URL('../../examples/service-account-token.yaml', import.meta.url),
+      'utf8',
+    );
+    const isRole = ({ kind }: { kind: string }) => kind.startsWith('Role');
+    assert.deepEqual(objects(await documentedRole()), objects(example).filter(isRole));
+  });
+});
+
+const objects = (text: string) => parseAllDocuments(text).map((document) => document.toJS());
+
+/** The Role and RoleBinding that the chart's README shows. */
+async function documentedRole(): Promise<string> {
+  const readme = await readFile(`${CHART}/README.md`, 'utf8');
+  const [, manifest] = /^```yaml\n(.*?)^```$/ms.exec(readme) ?? [];
+  assert.ok(manifest, 'the README shows the Role');
+  return manifest;
+}
 
 describe('a user of the namespace', () => {
   const roles = ['view', 'edit'] as const;

@@ -21,7 +21,8 @@ describe('without flags', () => {
     assert.deepEqual(config(), {
       kubeconfig: undefined,
       watchNamespaces: [],
-      workers: 4,
+      workers: 16,
+      provider: { requestsPerSecond: 10, concurrency: 4 },
       caFile: undefined,
       egress: { allowHosts: [], allowLoopback: false },
       flyApiUrl: 'https://api.machines.dev',
@@ -57,6 +58,8 @@ describe('flags', () => {
         '--watch-namespaces',
         'team-a, team-b',
         '--workers=64',
+        '--provider-qps=25',
+        '--provider-concurrency=8',
         '--ca-file',
         'ca.pem',
       ],
@@ -66,6 +69,7 @@ describe('flags', () => {
     assert.equal(read.kubeconfig, '/k');
     assert.deepEqual(read.watchNamespaces, ['team-a', 'team-b']);
     assert.equal(read.workers, 64);
+    assert.deepEqual(read.provider, { requestsPerSecond: 25, concurrency: 8 });
     assert.equal(read.caFile, 'ca.pem');
     assert.deepEqual(read.egress, {
       allowHosts: ['id.acme.dev', '*.auth0.com', '[::1]', '127.0.0.1'],
@@ -115,6 +119,9 @@ describe('a faulty value', () => {
     ['--workers', '0'],
     ['--workers', '65'],
     ['--workers', '4x'],
+    ['--provider-qps', '0'],
+    ['--provider-qps', '1001'],
+    ['--provider-concurrency', '-1'],
     ['--egress-allow-hosts', 'https://id.acme.dev'],
     ['--egress-allow-hosts', 'id.acme.dev:443'],
     ['--egress-allow-hosts', '*'],

@@ -13,6 +13,7 @@ const VIEW: BindingView = {
   lastSuccessAt: 1_000_000,
   consecutiveFailures: 0,
   suspended: false,
+  quotas: [{ period: 'day', limit: 1000, remaining: 40 }],
   deliveries: [{ name: 'mcp', current: true, machines: { total: 2, current: 2 } }],
 };
 /** The samples of an object's series, as scraped. */

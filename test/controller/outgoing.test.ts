@@ -3,14 +3,17 @@ import { beforeEach, test } from 'node:test';
 import { FencedError, LONGEST_EFFECT_MS } from '../../controller/fence.ts';
 import { createMetrics, type Metrics } from '../../controller/metrics.ts';
 import { createOutgoing, type Outgoing } from '../../controller/outgoing.ts';
+import { ProviderGate } from '../../controller/provider/gate.ts';
+import type { Ask } from '../../controller/world.ts';
 import { FLY_CALL_DEADLINE_MS } from '../../src/fly/fly-app.ts';
 import type { CallLimits } from '../../src/http/egress.ts';
 import { Response } from '../../src/http/undici.ts';
-import { TOKEN_REQUEST_LIMITS } from '../../src/oauth/token-request.ts';
+import { TOKEN_REQUEST_LIMITS, type TokenRequest } from '../../src/oauth/token-request.ts';
 import { SecretValue } from '../../src/secret-value.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 const FLY = 'https://fly.test';
+const LIMITS = { requestsPerSecond: 100, burst: 100, concurrency: 4 };
 const WRITTEN = { version: 7, digest: 'd1' };
 const TOKEN = { access_token: 'opaque', token_type: 'Bearer', expires_in: 3600 };
 
@@ -47,12 +50,23 @@ beforeEach(() => {
     }) as unknown as typeof globalThis.fetch;
   outgoing = createOutgoing({
     egress: { fetch: fetchWithin, close: async () => {} },
+    gate: new ProviderGate({ clock, limits: LIMITS, meters: metrics.gate }),
     ...{ remaining: () => lease, metrics, clock, flyApiUrl: FLY, userAgent: 'controller/0' },
   });
 });
 
 const clientSecret = new SecretValue('hidden');
-const REQUEST = { domain: 'acme.test', audience: 'https://api.test', clientId: 'id', clientSecret };
+const REQUEST: TokenRequest = {
+  source: {
+    ...{ issuer: 'https://acme.test/', tokenEndpoint: 'https://acme.test/oauth/token', scopes: [] },
+    parameters: { audience: 'https://api.test' },
+  },
+  client: { type: 'ClientSecret', method: 'Post', clientId: 'id', clientSecret },
+};
+const ASK: Ask = {
+  ...{ key: 'team/api', expiresAt: undefined, urgent: false, skewMs: undefined },
+  ...{ deadlineMs: TOKEN_REQUEST_LIMITS.deadlineMs, onReport: () => {} },
+};
 const never = () => new AbortController().signal;
 const flyApp = () => outgoing.flyApp('shop', new SecretValue('FlyV1 fm2_x'));
 
@@ -62,7 +76,7 @@ async function providerRequests(): Promise<Record<string, number>> {
 }
 
 test('a token is asked for once, at its issuer, within the bounds of a token request', async () => {
-  const token = await outgoing.requestToken(REQUEST, never());
+  const token = await outgoing.requestToken(REQUEST, ASK, never());
   assert.equal(token.value.reveal(), 'opaque');
   assert.deepEqual(
     sent.map(({ method, url, deadlineMs }) => [method, url, deadlineMs]),
@@ -72,19 +86,19 @@ test('a token is asked for once, at its issuer, within the bounds of a token req
 
 test('no token is asked for while the Lease may end before the answer', async () => {
   lease = TOKEN_REQUEST_LIMITS.deadlineMs - 1;
-  await assert.rejects(outgoing.requestToken(REQUEST, never()), FencedError);
+  await assert.rejects(outgoing.requestToken(REQUEST, ASK, never()), FencedError);
   assert.deepEqual(sent, []);
   assert.deepEqual(await providerRequests(), {});
 });
 
 test('token requests are counted by status, and timed', async () => {
-  await outgoing.requestToken(REQUEST, never());
+  await outgoing.requestToken(REQUEST, ASK, never());
   answer = () => Response.json({ error: 'access_denied' }, { status: 401 });
-  await assert.rejects(outgoing.requestToken(REQUEST, never()));
+  await assert.rejects(outgoing.requestToken(REQUEST, ASK, never()));
   answer = () => {
     throw new TypeError('fetch failed');
   };
-  await assert.rejects(outgoing.requestToken(REQUEST, never()));
+  await assert.rejects(outgoing.requestToken(REQUEST, ASK, never()));
   assert.deepEqual(await providerRequests(), { 200: 1, 401: 1, error: 1 });
   const { values } = await metrics.providerRequestDuration.get();
   const of = (name: string) => values.find(({ metricName }) => metricName?.endsWith(name))?.value;

@@ -9,7 +9,12 @@ import { aBinding, aDelivery } from '../support/binding.ts';
 
 const STATUS: TokenBindingStatus = { observedGeneration: 1 };
 const KEY = 'toolbridge/toolbridge-api';
-const OTHER = { name: 'other', clientIdKey: 'id', clientSecretKey: 'secret' };
+const OTHER = {
+  name: 'other',
+  clientIdKey: 'id',
+  nextClientSecretKey: 'next_client_secret',
+  clientSecretKey: 'secret',
+};
 
 /** The caches, as far as triggers listen to them. */
 class Caches {
@@ -116,7 +121,10 @@ for (const [secret, binding] of Object.entries(REFERRING)) {
     const abroad = { ...binding, metadata: { ...binding.metadata, namespace: 'elsewhere' } };
     const stranger = aBinding({
       metadata: { name: 'stranger' },
-      spec: { secret: { name: 'x', key: 'k' }, clientAuthentication: { clientSecret: { secretRef: OTHER } } },
+      spec: {
+        secret: { name: 'x', key: 'k' },
+        clientAuthentication: { clientSecret: { method: 'Post', secretRef: OTHER } },
+      },
     });
     caches.listed = [abroad, binding, stranger];
     caches.changeSecret(`toolbridge/${secret}`, false);

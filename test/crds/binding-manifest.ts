@@ -9,6 +9,11 @@ export interface BindingManifest {
 
 /** The whole object most people write, with `value` at `path` (as in `spec.a.0.b`), or without it if undefined. */
 export function bindingManifest(path?: string, value?: unknown): BindingManifest {
+  return manifestWith(path === undefined ? {} : { [path]: value });
+}
+
+/** The whole object most people write, with a value at each path, or without what is undefined. */
+export function manifestWith(changes: Readonly<Record<string, unknown>>): BindingManifest {
   const manifest: BindingManifest = {
     apiVersion: 'tokenbinding.erauner.dev/v1alpha1',
     kind: 'TokenBinding',
@@ -20,7 +25,7 @@ export function bindingManifest(path?: string, value?: unknown): BindingManifest
       deliveries: [delivery('mcp')],
     },
   };
-  if (path !== undefined) setAt(manifest, path.split('.'), value);
+  for (const [path, value] of Object.entries(changes)) setAt(manifest, path.split('.'), value);
   return manifest;
 }
 

@@ -18,7 +18,7 @@ const LONG = 'a'.repeat(254);
 const REFUSED: [path: string, value: unknown, answer: RegExp][] = [
   ['spec.source', undefined, /spec\.source: Required value/],
   ['spec.source.auth0', undefined, /exactly one kind of source: write auth0 with domain and audience/],
-  ['spec.source.oauth2', { issuer: 'https://id.acme.dev' }, /unknown field "spec\.source\.oauth2"/],
+  ['spec.source.oidc', { issuer: 'https://id.acme.dev' }, /unknown field "spec\.source\.oidc"/],
   [
     'spec.source.auth0.domain',
     'https://acme.eu.auth0.com',
@@ -46,7 +46,7 @@ const REFUSED: [path: string, value: unknown, answer: RegExp][] = [
   [`${CREDENTIAL}.name`, 'Toolbridge_M2M', /write the name of a Secret: lower-case/],
   [`${CREDENTIAL}.name`, LONG, /253/],
   [`${CREDENTIAL}.clientIdKey`, 'client id', /write a key of the Secret: letters/],
-  [`${CREDENTIAL}.clientIdKey`, 'client_secret', /two different keys/],
+  [`${CREDENTIAL}.clientIdKey`, 'client_secret', /three different keys/],
   [`${CREDENTIAL}.clientSecretKey`, 'a/b', /write a key of the Secret/],
   [`${CREDENTIAL}.namespace`, 'other', /unknown field/],
   ['spec.refresh', { atLifetimePercent: 9 }, /atLifetimePercent.*greater than or equal to 10/],

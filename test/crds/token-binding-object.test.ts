@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { TokenBindingSpec, TokenBindingStatus } from '../../src/binding/token-binding.generated.ts';
-import { type BindingManifest, bindingManifest } from './binding-manifest.ts';
+import { type BindingManifest, bindingManifest, manifestWith } from './binding-manifest.ts';
 import { type CrdCluster, startCrdCluster } from './crd-cluster.ts';
 
 let cluster: CrdCluster;
@@ -16,6 +16,7 @@ after(() => cluster.stop());
 const TIME = '2026-01-15T10:30:17Z';
 const ATTEMPTS = {
   consecutive: 2,
+  firstFailureTime: TIME,
   lastFailureTime: TIME,
   lastFailureReason: 'RateLimited',
   nextTime: TIME,
@@ -48,9 +49,19 @@ const STATUS: TokenBindingStatus = {
     audience: 'https://api.acme.dev',
     scopes: ['read:orders'],
     previousExpiresAt: TIME,
+    probe: 'Inconclusive',
   },
   nextRefreshTime: '2026-01-16T01:02:03Z',
   attempts: ATTEMPTS,
+  credential: { inUse: 'Next' },
+  clockSkewSeconds: -42,
+  quota: {
+    periods: [
+      { period: 'Hour', limit: 10, remaining: 0, resetsAt: TIME },
+      { period: 'Month', limit: 1000, remaining: 997, resetsAt: TIME },
+    ],
+    forecastTokensPer30Days: 45,
+  },
   deliveriesReady: '1/1',
   deliveries: [
     {
@@ -73,10 +84,16 @@ const STATUS: TokenBindingStatus = {
 test('what was left out has its default', () => {
   const expected: TokenBindingSpec = {
     suspend: false,
-    source: { auth0: { domain: 'acme.eu.auth0.com', audience: 'https://api.acme.dev' } },
+    source: { auth0: { domain: 'acme.eu.auth0.com', audience: 'https://api.acme.dev', scopes: [] } },
     clientAuthentication: {
       clientSecret: {
-        secretRef: { name: 'toolbridge-m2m', clientIdKey: 'client_id', clientSecretKey: 'client_secret' },
+        method: 'Post',
+        secretRef: {
+          name: 'toolbridge-m2m',
+          clientIdKey: 'client_id',
+          clientSecretKey: 'client_secret',
+          nextClientSecretKey: 'next_client_secret',
+        },
       },
     },
     refresh: { atLifetimePercent: 67, jitterPercent: 10 },
@@ -86,6 +103,39 @@ test('what was left out has its default', () => {
     ],
   };
   assert.deepEqual(stored.spec, expected);
+});
+
+test('what was left out of the other kinds has its default', async () => {
+  const { spec } = await cluster.create(
+    manifestWith({
+      'metadata.name': 'other-kinds',
+      'spec.source': { oauth2: { issuer: 'https://id.acme.dev' } },
+      'spec.clientAuthentication': { privateKeyJwt: { secretRef: { name: 'toolbridge-key' } } },
+      'spec.verify': { probe: { url: 'https://api.acme.dev/v1/me' } },
+    }),
+  );
+  const { source, clientAuthentication, verify }: Partial<TokenBindingSpec> = spec;
+  assert.deepEqual(source, { oauth2: { issuer: 'https://id.acme.dev', scopes: [] } });
+  assert.deepEqual(clientAuthentication, {
+    privateKeyJwt: {
+      secretRef: {
+        name: 'toolbridge-key',
+        clientIdKey: 'client_id',
+        privateKeyKey: 'private_key',
+        nextPrivateKeyKey: 'next_private_key',
+      },
+      algorithm: 'RS256',
+    },
+  });
+  assert.deepEqual(verify, {
+    probe: {
+      url: 'https://api.acme.dev/v1/me',
+      expectStatus: [200],
+      rejectStatus: [401],
+      timeout: '5s',
+    },
+  });
+  await cluster.kubectl('delete', 'tb/other-kinds');
 });
 
 test('every field of the status is kept as written', async () => {

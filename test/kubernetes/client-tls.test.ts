@@ -7,6 +7,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import { type Authority, createAuthority } from '../../sandbox/pki.ts';
 import type { Call, KubernetesClient } from '../../src/kubernetes/client.ts';
 import { connect } from '../../src/kubernetes/client.ts';
+import { SecretValue } from '../../src/secret-value.ts';
 import { present, startTlsStandIn, type TlsStandIn, tlsKubeConfig } from './tls-stand-in.ts';
 
 const CALL: Call = { verb: 'list', at: { resource: { apiVersion: 'v1', plural: 'secrets' } } };
@@ -82,6 +83,21 @@ test('a rotated client certificate is presented on new connections, without a re
     }
   });
   assert.deepEqual([...new Set(server.peers)], ['first', 'second']);
+});
+
+test('a call with a bearer shows no certificate and no token of the kubeconfig; the next call does', async () => {
+  const kubeConfig = tlsKubeConfig(server.url, authority.certPem, { token: 'own' });
+  present(kubeConfig, await authority.issue({ commonName: 'controller', client: true }));
+  await withClient(kubeConfig, async (client) => {
+    await client.call(CALL);
+    await client.call({ ...CALL, bearer: new SecretValue('other') });
+    await client.call(CALL);
+  });
+  assert.deepEqual(server.peers, ['controller', 'nobody']);
+  assert.deepEqual(
+    server.requests.map(({ headers }) => headers.authorization),
+    ['Bearer own', 'Bearer other', 'Bearer own'],
+  );
 });
 
 test('a server of another authority is not talked to', async () => {

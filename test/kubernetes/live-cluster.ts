@@ -1,6 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { KubeConfig } from '@kubernetes/client-node';
-import { type ControlPlane, resolveBinaries, startControlPlane } from '../../sandbox/control-plane/index.ts';
+import {
+  type ControlPlane,
+  type ControlPlaneOptions,
+  resolveBinaries,
+  startControlPlane,
+} from '../../sandbox/control-plane/index.ts';
 import { systemClock } from '../../src/clock.ts';
 import { connect, type KubernetesClient } from '../../src/kubernetes/client.ts';
 import type { CacheOptions } from '../../src/kubernetes/informer-group.ts';
@@ -15,9 +20,11 @@ export interface LiveCluster {
   stop(): Promise<void>;
 }
 
-export async function startLiveCluster(): Promise<LiveCluster> {
+export async function startLiveCluster(
+  options: Pick<ControlPlaneOptions, 'apiServerFlags'> = {},
+): Promise<LiveCluster> {
   const binaries = await resolveBinaries(process.env, { progress: process.stderr });
-  const plane = await startControlPlane({ binaries });
+  const plane = await startControlPlane({ ...options, binaries });
   const kubectl = async (args: string, input?: object) => {
     const options = input === undefined ? {} : { input: JSON.stringify(input) };
     const { code, stdout, stderr } = await plane.kubectl(['-n', 'team-a', ...args.split(' ')], options);

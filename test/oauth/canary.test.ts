@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { after, afterEach, before, test } from 'node:test';
 import { inspect } from 'node:util';
 import nock from 'nock';
 import { FailureError } from '../../src/failure.ts';
 import { fetch } from '../../src/http/undici.ts';
+import type { ClientAuthentication, PrivateKeyJwt } from '../../src/oauth/client-authentication.ts';
+import { Discovery } from '../../src/oauth/discovery.ts';
+import type { Source } from '../../src/oauth/source.ts';
 import { requestToken } from '../../src/oauth/token-request.ts';
 import { SecretValue } from '../../src/secret-value.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -25,11 +29,38 @@ before(() => nock.disableNetConnect());
 after(() => nock.restore());
 afterEach(() => nock.cleanAll());
 
-function ask() {
-  const clientSecret = new SecretValue(`${CANARY}-secret`);
+const ordinaryFetch = fetch as unknown as typeof globalThis.fetch;
+const KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+const CLIENTS: Record<ClientAuthentication['type'], ClientAuthentication> = {
+  ClientSecret: {
+    ...{ type: 'ClientSecret', method: 'Basic', clientId: `${CANARY}-id` },
+    clientSecret: new SecretValue(`${CANARY}-secret`),
+  },
+  PrivateKeyJwt: {
+    ...{ type: 'PrivateKeyJwt', clientId: `${CANARY}-id`, keyId: CANARY, algorithm: 'ES256' },
+    privateKey: new SecretValue(KEY.export({ type: 'pkcs8', format: 'pem' }).toString()),
+    assertionAudience: 'Issuer',
+  },
+  Assertion: { type: 'Assertion', clientId: `${CANARY}-id`, assertion: new SecretValue(`${CANARY}-jwt`) },
+};
+
+const EXPLICIT = { tokenEndpoint: 'https://acme.eu.auth0.com/oauth/token' };
+const ISSUER = 'https://acme.eu.auth0.com/';
+
+interface Asked {
+  readonly source?: Partial<Source>;
+  readonly client?: ClientAuthentication;
+}
+
+function ask({ source = EXPLICIT, client = CLIENTS.ClientSecret }: Asked = {}) {
+  const clock = new FakeClock();
+  const discovery = new Discovery({ fetch: ordinaryFetch, clock });
   return requestToken(
-    { domain: 'acme.eu.auth0.com', audience: 'https://api.acme.dev', clientId: `${CANARY}-id`, clientSecret },
-    { fetch: fetch as unknown as typeof globalThis.fetch, clock: new FakeClock() },
+    {
+      source: { issuer: ISSUER, parameters: { audience: 'https://api.acme.dev' }, scopes: [], ...source },
+      client,
+    },
+    { fetch: ordinaryFetch, clock, discovery },
   );
 }
 
@@ -40,8 +71,8 @@ function assertSilent(shown: unknown): void {
   assert.doesNotMatch(text, new RegExp(CANARY, 'i'));
 }
 
-async function assertSilentFailure(): Promise<void> {
-  await assert.rejects(ask(), (error) => {
+async function assertSilentFailure(asked?: Asked): Promise<void> {
+  await assert.rejects(ask(asked), (error) => {
     assert.ok(error instanceof FailureError);
     assertSilent(error);
     assertSilent(error.failure);
@@ -55,8 +86,10 @@ const endpoint = () => nock('https://acme.eu.auth0.com').post('/oauth/token');
 for (const status of [201, 307, 400, 401, 403, 404, 429, 500, 503]) {
   for (const [what, body] of Object.entries({ JSON: JSON.stringify(ERROR), text: CANARY, nothing: '' })) {
     test(`nothing that came with HTTP ${status} and ${what} shows in its failure`, async () => {
-      endpoint().reply(status, body, HEADERS);
-      await assertSilentFailure();
+      for (const client of Object.values(CLIENTS)) {
+        endpoint().reply(status, body, HEADERS);
+        await assertSilentFailure({ client });
+      }
     });
   }
 }
@@ -66,7 +99,6 @@ const UNUSABLE: Record<string, unknown> = {
   'a lifetime in words': { ...TOKEN, expires_in: CANARY },
   'a lifetime of zero': { ...TOKEN, expires_in: 0 },
   'an unknown type': { ...TOKEN, token_type: CANARY },
-  'an id_token that is none': { ...TOKEN, id_token: CANARY },
   'a scope that is no string': { ...TOKEN, scope: [CANARY] },
   'a line end in the token': { ...TOKEN, access_token: `${CANARY}\n` },
   'a token that is an object': { ...TOKEN, access_token: ERROR },
@@ -89,6 +121,55 @@ test('neither text nor odd code of a network failure shows in it', async () => {
   for (const code of ['ECONNRESET', CANARY, `${CANARY} AND MORE`]) {
     endpoint().replyWithError(Object.assign(new Error(CANARY), { code }));
     await assertSilentFailure();
+  }
+});
+
+const wellKnown = () => nock('https://acme.eu.auth0.com').get(/well-known/);
+
+for (const status of [200, 301, 302, 400, 404, 429, 500]) {
+  for (const [what, body] of Object.entries({ JSON: JSON.stringify(ERROR), text: CANARY, nothing: '' })) {
+    test(`nothing of metadata with HTTP ${status} and ${what} shows in its failure`, async () => {
+      wellKnown().twice().reply(status, body, HEADERS);
+      await assertSilentFailure({ source: {} });
+    });
+  }
+}
+
+const METADATA: Record<string, unknown> = {
+  'another issuer': { issuer: `https://${CANARY}.test/`, token_endpoint: `https://${CANARY}.test/` },
+  'an issuer that is no URL': { issuer: CANARY },
+  'a token endpoint that is no URL': { issuer: ISSUER, token_endpoint: CANARY },
+  'a token endpoint over http': { issuer: ISSUER, token_endpoint: `http://${CANARY}.test/` },
+};
+
+for (const [what, body] of Object.entries(METADATA)) {
+  test(`nothing of metadata with ${what} shows in its failure`, async () => {
+    wellKnown()
+      .twice()
+      .reply(200, JSON.stringify({ ...ERROR, ...(body as object) }), HEADERS);
+    await assertSilentFailure({ source: {} });
+  });
+}
+
+test('the endpoint that metadata names does not show when it refuses or fails', async () => {
+  const token_endpoint = `https://${CANARY}.test/${CANARY}?${CANARY}`;
+  const endpoint = () => nock(`https://${CANARY}.test`).post(/./);
+  const attempts = [
+    () => endpoint().reply(401, ERROR, HEADERS),
+    () => endpoint().reply(200, CANARY, HEADERS),
+    () => endpoint().replyWithError(Object.assign(new Error(CANARY), { code: 'ENOTFOUND' })),
+  ];
+  for (const prepare of attempts) {
+    wellKnown().reply(200, { issuer: ISSUER, token_endpoint }, HEADERS);
+    prepare();
+    await assertSilentFailure({ source: {} });
+  }
+});
+
+test('nothing of a key that cannot be read shows in its failure', async () => {
+  for (const text of [CANARY, `{"kty":"EC","d":"${CANARY}"}`, `-----BEGIN PRIVATE KEY-----\n${CANARY}\n`]) {
+    const privateKey = new SecretValue(text);
+    await assertSilentFailure({ client: { ...(CLIENTS.PrivateKeyJwt as PrivateKeyJwt), privateKey } });
   }
 });
 

@@ -28,10 +28,16 @@ export function aBinding(
     },
     spec: {
       suspend: false,
-      source: { auth0: { domain: 'acme.eu.auth0.com', audience: 'https://api.acme.dev' } },
+      source: { auth0: { domain: 'acme.eu.auth0.com', audience: 'https://api.acme.dev', scopes: [] } },
       clientAuthentication: {
         clientSecret: {
-          secretRef: { name: 'toolbridge-m2m', clientIdKey: 'client_id', clientSecretKey: 'client_secret' },
+          method: 'Post',
+          secretRef: {
+            name: 'toolbridge-m2m',
+            clientIdKey: 'client_id',
+            clientSecretKey: 'client_secret',
+            nextClientSecretKey: 'next_client_secret',
+          },
         },
       },
       refresh: { atLifetimePercent: 67, jitterPercent: 10 },
@@ -57,6 +63,14 @@ export function aDelivery(change: Partial<NonNullable<Delivery['fly']>> = {}, na
   };
 }
 
+/** A probe with the API's defaults. */
+export const PROBE = {
+  url: 'https://api.acme.dev/v1/me',
+  expectStatus: [200],
+  rejectStatus: [401],
+  timeout: '5s',
+};
+
 /** A token of one hour that was issued ten minutes ago. */
 export function aToken(change: Partial<StoredToken> = {}): StoredToken {
   return {
@@ -72,7 +86,7 @@ export function aToken(change: Partial<StoredToken> = {}): StoredToken {
 
 export function someFacts(change: Partial<Facts> = {}): Facts {
   return {
-    now: NOON,
+    ...{ now: NOON, setBackMs: 0, forecast: 0 },
     random: 0.5,
     binding: aBinding(),
     credential: { version: 'uid/7', fingerprint: 'fits' },

@@ -9,6 +9,9 @@ import { hasReason } from '../../src/kubernetes/api-error.ts';
 import { TokenBindings } from '../../src/kubernetes/bindings.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import { Secrets } from '../../src/kubernetes/secrets.ts';
+import { ServiceAccountTokens } from '../../src/kubernetes/service-account-tokens.ts';
+import { Discovery } from '../../src/oauth/discovery.ts';
+import { probeToken } from '../../src/oauth/probe.ts';
 import { requestToken } from '../../src/oauth/token-request.ts';
 import { type Death, Mortal } from './mortal.ts';
 import { until } from './until.ts';
@@ -58,9 +61,12 @@ export class CrashingWorld {
     const secrets = new Secrets(cache);
     for (const informers of [bindings, secrets]) informers.start();
     await until(() => bindings.hasSynced && secrets.hasSynced, 'the caches are filled');
+    const discovery = new Discovery({ clock, fetch });
     const world: World = {
       ...{ clock, random, bindings, secrets, memory: new Memory(), events: { record: () => {} } },
-      requestToken: (request, signal) => requestToken(request, { fetch, clock, signal }),
+      requestToken: (request, _ask, signal) => requestToken(request, { fetch, clock, signal, discovery }),
+      probeToken: (probe, token, runSignal) => probeToken(probe, token, { fetch, signal: runSignal }),
+      serviceAccountTokens: new ServiceAccountTokens({ client }),
       flyApp: (app, apiToken) => createFlyApp({ baseUrl, app, apiToken, fetch, clock, userAgent: 'test' }),
     };
     return new CrashingWorld(life, world, [bindings, secrets]);

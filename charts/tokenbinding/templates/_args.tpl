@@ -6,6 +6,8 @@
 - --metrics-bind-address=:{{ .Values.metrics.port }}
 - --log-level={{ .Values.logLevel }}
 - --workers={{ .Values.workers }}
+- --provider-qps={{ .Values.provider.qps }}
+- --provider-concurrency={{ .Values.provider.concurrency }}
 - --fly-api-url={{ .Values.flyApiUrl }}
 {{- with .Values.watchNamespaces }}
 - --watch-namespaces={{ join "," . }}
