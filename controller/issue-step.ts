@@ -11,6 +11,7 @@ import { sourceHost } from '../src/oauth/source.ts';
 import type { IssuedToken } from '../src/oauth/token-request.ts';
 import { verifyToken } from '../src/oauth/verification.ts';
 import { type Client, openClient, type Proof } from './client-credential.ts';
+import { byWallNow, instantOf } from './instant.ts';
 import { DeferredError } from './provider/deferred-error.ts';
 import type { Run } from './run.ts';
 import { fingerprint, requirementOf, sourceOf } from './source.ts';
@@ -24,10 +25,11 @@ export async function acquireToken(run: Run): Promise<StepResult> {
     report = next;
     if (next.skewMs !== undefined) run.world.memory.skews.set(run.key, next.skewMs);
   };
+  const askedAt = instantOf(clock);
   try {
     const client = await openClient(run.world, run.binding, run.signal);
     const { issued, used } = await requestToken(run, client, onReport);
-    const token = hold(run, client.clientId, issued);
+    const token = hold(run, client.clientId, byWallNow(issued, askedAt, clock));
     return { type: 'issued', token, report, credentialUsed: used, at: clock.now() };
   } catch (error) {
     if (error instanceof DeferredError) return deferred(run, error);
@@ -100,6 +102,6 @@ function hold({ world, key, binding }: Run, clientId: string, issued: IssuedToke
     ...(audience !== undefined && { audience }),
     ...(refreshRequest !== undefined && { refreshRequest }),
   };
-  world.memory.held.set(key, { uid: binding.metadata.uid, token, value });
+  world.memory.held.set(key, { uid: binding.metadata.uid, token, value, at: instantOf(world.clock) });
   return token;
 }

@@ -1,13 +1,15 @@
 import type { ProbeResult } from '../src/binding/facts.ts';
 import type { StoredToken } from '../src/binding/stored-token.ts';
-import type { EpochMs } from '../src/clock.ts';
 import type { SecretValue } from '../src/secret-value.ts';
+import type { Instant } from './instant.ts';
 
 /** A token that was obtained and is not in its Secret yet. */
 export interface HeldToken {
   /** The binding it was issued for; one created anew under the same name has no right to it. */
   readonly uid: string;
   readonly token: StoredToken;
+  /** When the times of the token were right by the wall clock. */
+  readonly at: Instant;
   readonly value: SecretValue;
   /** What the API of spec.verify.probe said of it. */
   readonly probed?: ProbeResult;
@@ -28,11 +30,9 @@ export interface KnownClient {
   readonly clientId: string;
 }
 
-/** When a stored token was first seen by this process, by both clocks. */
-export interface Anchor {
+/** When the Secret came to hold a token, or this process first saw that, by both clocks. */
+export interface Anchor extends Instant {
   readonly tokenId: string;
-  readonly wall: EpochMs;
-  readonly monotonic: number;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { CredentialFact, Facts, SecretFact } from '../src/binding/facts.ts';
+import type { CredentialFact, Facts, HeldFact, SecretFact } from '../src/binding/facts.ts';
 import { forecastOf } from '../src/binding/forecast.ts';
 import { cleanupName } from '../src/binding/progress.ts';
 import { fromAnnotations, type StoredToken } from '../src/binding/stored-token.ts';
@@ -9,6 +9,7 @@ import type { ObjectRef } from '../src/kubernetes/object-ref.ts';
 import type { SecretMetadata } from '../src/kubernetes/secret-metadata.ts';
 import { accountVersion, credentialRefOf } from './client-credential.ts';
 import { readCredential, valueAt, versionOf } from './credential.ts';
+import { byWallNow, instantOf, steppedSince } from './instant.ts';
 import type { Reading } from './memory.ts';
 import { fingerprint } from './source.ts';
 import { foreignOwner, isShaped } from './token-secret.ts';
@@ -31,7 +32,6 @@ export async function observe(
   const target = await readTarget(world, binding, signal);
   const secret = target ? secretFact(binding, target) : ({ state: 'absent' } as const);
   const hasToken = secret.state === 'ours' && secret.token !== undefined;
-  const held = world.memory.held.get(key);
   const setBackMs = setBack(world, key, secret);
   const facts: Facts = {
     ...{ now: world.clock.now() + setBackMs, setBackMs },
@@ -41,7 +41,7 @@ export async function observe(
     apiTokenVersions: apiTokenVersions(world, binding),
     secret,
     claimedElsewhere: claimedElsewhere(world, binding),
-    held: held?.uid === binding.metadata.uid ? held : undefined,
+    held: heldFact(world, binding),
     forecast: forecastOf(sharers(world, binding)),
   };
   return { facts, secret: target?.metadata };
@@ -84,22 +84,27 @@ function intactToken(metadata: SecretMetadata, ids: ReadonlyMap<string, string>)
   return token && ids.get(token.key) === token.id ? token : undefined;
 }
 
-/** A wall clock that lost more than this on the monotonic one was set back; less is drift. */
-const STEP_MS = 1_000;
-
 /**
- * How far the wall clock was set back since the stored token was first seen, in ms: a token ages by the clock that
+ * How far the wall clock was set back since the Secret holds its token, in ms: a token ages by the clock that
  * cannot jump. One set forward counts as right, at the cost of an early renewal.
  */
 function setBack({ memory, clock }: World, key: string, secret: SecretFact): number {
   const tokenId = secret.state === 'ours' ? secret.token?.id : undefined;
   if (tokenId === undefined) return 0;
-  const now = { tokenId, wall: clock.now(), monotonic: clock.monotonic() };
   const anchor = memory.anchors.get(key);
-  if (anchor?.tokenId !== tokenId) memory.anchors.set(key, now);
-  if (anchor?.tokenId !== tokenId) return 0;
-  const lost = Math.round(anchor.wall + now.monotonic - anchor.monotonic - now.wall);
-  return lost > STEP_MS ? lost : 0;
+  if (anchor?.tokenId === tokenId) return Math.max(0, -steppedSince(anchor, clock));
+  memory.anchors.set(key, { tokenId, ...instantOf(clock) });
+  return 0;
+}
+
+/** The held token; its times follow the wall clock when that is stepped before the Secret has them. */
+function heldFact({ memory, clock }: World, binding: TokenBinding): HeldFact | undefined {
+  const key = keyOfBinding(binding);
+  const held = memory.held.get(key);
+  if (held?.uid !== binding.metadata.uid) return undefined;
+  const current = { ...held, token: byWallNow(held.token, held.at, clock), at: instantOf(clock) };
+  memory.held.set(key, current);
+  return current;
 }
 
 /** The client id is read only when there is a token to compare with, and once per version of the Secret. */

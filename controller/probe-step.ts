@@ -15,7 +15,10 @@ export async function probeToken(run: Run): Promise<StepResult> {
   const verdict = await world.probeToken({ url, expectStatus, rejectStatus, timeoutMs }, held.value, signal);
   if (verdict.result === 'rejected')
     return { type: 'issueFailed', failure: verdict.failure, at: world.clock.now() };
-  const result = verdict.result === 'accepted' ? 'Accepted' : 'Inconclusive';
-  world.memory.held.set(key, { ...held, probed: result });
-  return { type: 'probed', result };
+  const probed =
+    verdict.result === 'accepted'
+      ? ({ result: 'Accepted' } as const)
+      : ({ result: 'Inconclusive', message: verdict.message } as const);
+  world.memory.held.set(key, { ...held, probed });
+  return { type: 'probed', ...probed };
 }

@@ -6,6 +6,7 @@ import type { SecretManifest } from '../src/kubernetes/secret-manifest.ts';
 import type { SecretMetadata } from '../src/kubernetes/secret-metadata.ts';
 import type { SecretValue } from '../src/secret-value.ts';
 import { versionOf } from './credential.ts';
+import { instantOf } from './instant.ts';
 import type { Run } from './run.ts';
 import { tokenSecret } from './token-secret.ts';
 import { OutdatedError } from './world.ts';
@@ -28,6 +29,8 @@ export async function writeSecret(run: Run): Promise<StepResult> {
   const ids = new Map(Array.from(manifest.data, ([name, content]) => [name, content.id(key)]));
   world.memory.readings.set(key, { version: versionOf(run.secret), ids });
   world.memory.held.delete(key);
+  // From now on, not from the next look on: the wall clock may be set back before that.
+  if (progress.held) world.memory.anchors.set(key, { tokenId: token.id, ...instantOf(world.clock) });
   return { type: 'secretWritten', token };
 }
 

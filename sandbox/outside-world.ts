@@ -6,7 +6,7 @@ import { consumerCommand, deployConsumer } from './consumer.ts';
 import { type Fly, startFly } from './fly/fly.ts';
 import type { IssuerClient } from './issuer/client-registry.ts';
 import { type Issuer, startIssuer } from './issuer/issuer.ts';
-import { createAuthority } from './pki.ts';
+import { type Authority, createAuthority } from './pki.ts';
 
 export interface OutsideOptions {
   /** Exists; takes the authority's certificate. */
@@ -33,7 +33,8 @@ export interface Outside {
   readonly audience: string;
   /** The issuer's client of the example. */
   readonly client: IssuerClient;
-  /** The authority behind every URL here: path of a PEM file, and its text. */
+  /** The authority behind every URL here, and its certificate: path of a PEM file, and its text. */
+  readonly authority: Authority;
   readonly caFile: string;
   readonly caPem: string;
   /** Values that must never be printed. */
@@ -71,7 +72,7 @@ export async function startOutside(stack: AsyncDisposableStack, options: Outside
   const { machines } = options;
   const app = await deployConsumer(fly, { caPem, apiUrl: api.url, tenantHeaderSecret, machines });
   const secrets = [client.secret, tenantHeaderSecret, fly.deployToken(app)];
-  return { issuer, api, fly, app, audience: AUDIENCE, client, caFile, caPem, secrets };
+  return { issuer, api, fly, app, audience: AUDIENCE, client, authority, caFile, caPem, secrets };
 }
 
 function secret(purpose: string): string {

@@ -38,7 +38,7 @@ const PROBE_DEADLINE_MS = 5000;
 export async function prepareApiServer(watchdog: Watchdog, options: ApiServerOptions): Promise<ApiServer> {
   const port = await freePort();
   const url = `https://127.0.0.1:${port}`;
-  const args = await writeFiles(port, options);
+  const args = await writeFiles(port, url, options);
   const has = (path: string) => answers(options, url + path);
   let daemon: Daemon | undefined;
   return {
@@ -65,7 +65,7 @@ export async function prepareApiServer(watchdog: Watchdog, options: ApiServerOpt
   };
 }
 
-async function writeFiles(port: number, options: ApiServerOptions): Promise<string[]> {
+async function writeFiles(port: number, url: string, options: ApiServerOptions): Promise<string[]> {
   const path = (name: string) => join(options.directory, name);
   const server = await options.authority.issue({
     commonName: 'kube-apiserver',
@@ -92,7 +92,8 @@ async function writeFiles(port: number, options: ApiServerOptions): Promise<stri
     '--service-cluster-ip-range=10.0.0.0/24',
     '--allow-privileged=true',
     '--disable-admission-plugins=ServiceAccount',
-    '--service-account-issuer=https://kubernetes.default.svc',
+    // An address at which others can read the keys, so that they can verify ServiceAccount tokens (OIDC discovery).
+    `--service-account-issuer=${url}`,
     `--service-account-key-file=${path('service-accounts.crt')}`,
     `--service-account-signing-key-file=${path('service-accounts.key')}`,
     ...options.flags,

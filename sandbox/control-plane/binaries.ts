@@ -1,6 +1,5 @@
-import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { type Build, cachedBinary, isExecutable } from './cache.ts';
+import { type Build, cached, cacheRoot, type Environment, isExecutable } from './cache.ts';
 import { goBuild } from './go-build.ts';
 import type { ProgressStream } from './progress.ts';
 import { TOOLS, type Tool, type ToolName } from './tools.ts';
@@ -8,15 +7,13 @@ import { TOOLS, type Tool, type ToolName } from './tools.ts';
 /** Path of each executable. */
 export type Binaries<N extends ToolName = ToolName> = Readonly<Record<N, string>>;
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 export interface ResolveOptions<N extends ToolName = ToolName> {
   /** Where progress of builds is shown. */
   readonly progress: ProgressStream;
   /** The programs that are needed; all by default. */
   readonly only?: readonly N[];
   /** How a program is built; by default with Go. */
-  readonly build?: Build;
+  readonly build?: Build<Tool>;
   /** See `CacheOptions`, as all below. */
   readonly lockStaleMs?: number;
   readonly signal?: AbortSignal;
@@ -45,14 +42,10 @@ export async function resolveBinaries<N extends ToolName = ToolName>(
 async function resolve(tool: Tool, env: Environment, options: ResolveOptions): Promise<string> {
   const given = await givenByEnvironment(tool.name, env);
   if (given !== undefined) return given;
-  return cachedBinary(tool, {
+  return cached(tool, {
     build: goBuild(env),
     ...options,
-    directory: join(
-      env.XDG_CACHE_HOME || join(homedir(), '.cache'),
-      'tokenbinding-controller',
-      `${tool.name}-${tool.version}-${process.platform}-${process.arch}`,
-    ),
+    directory: join(cacheRoot(env), `${tool.name}-${tool.version}-${process.platform}-${process.arch}`),
   });
 }
 

@@ -1,4 +1,5 @@
-export { type Binaries, type Environment, resolveBinaries } from './binaries.ts';
+export { type Binaries, resolveBinaries } from './binaries.ts';
+export type { Environment } from './cache.ts';
 export type { Cluster, ServiceAccount } from './cluster.ts';
 export type { CommandOptions, CommandResult } from './command.ts';
 export { type ControlPlane, type ControlPlaneOptions, startControlPlane } from './control-plane.ts';

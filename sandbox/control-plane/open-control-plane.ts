@@ -1,4 +1,5 @@
-import { type Environment, resolveBinaries } from './binaries.ts';
+import { resolveBinaries } from './binaries.ts';
+import type { Environment } from './cache.ts';
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from './control-plane.ts';
 import { useExistingCluster } from './existing-cluster.ts';
 import type { ProgressStream } from './progress.ts';

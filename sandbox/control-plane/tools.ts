@@ -1,5 +1,7 @@
+import type { Product } from './cache.ts';
+
 /** A program the sandbox runs, and how it is built from its Go module. */
-export interface Tool {
+export interface Tool extends Product {
   /** Name of the executable, as `KUBEBUILDER_ASSETS` knows it. */
   readonly name: ToolName;
   /** Version we build; programs given by the environment may differ. */
@@ -20,6 +22,7 @@ const STRIP = '-s -w';
 export const TOOLS: readonly Tool[] = [
   {
     name: 'etcd',
+    verb: 'build',
     version: 'v3.6.16',
     module: 'etcd',
     mainPackage: 'go.etcd.io/etcd/server/v3',
@@ -30,6 +33,7 @@ export const TOOLS: readonly Tool[] = [
   kubernetes('kubectl'),
   {
     name: 'helm',
+    verb: 'build',
     version: 'v4.3.1',
     module: 'helm',
     mainPackage: 'helm.sh/helm/v4/cmd/helm',
@@ -40,6 +44,7 @@ export const TOOLS: readonly Tool[] = [
 function kubernetes(name: ToolName): Tool {
   return {
     name,
+    verb: 'build',
     version: KUBERNETES,
     module: 'kubernetes',
     mainPackage: `k8s.io/kubernetes/cmd/${name}`,

@@ -61,15 +61,21 @@ export function dispositionOf(attempts: Attempts, { hasToken }: { hasToken: bool
   return mayPass && lasted < GRACE_MS ? 'retry' : (DISPOSITIONS[reason] ?? 'retry');
 }
 
-/** Whether a failure is still being waited out: until `nextTime`, as long as nothing it depended on changed. */
+/** Clocks of replicas may differ by this much, in ms, before a time in the future counts as wrong. */
+export const CLOCK_TOLERANCE_MS = 5 * 60_000;
+
+/**
+ * Whether a failure is still being waited out: until `nextTime`, as long as nothing it depended on changed. One
+ * from the future was noted by a clock that was wrong, and so was its wait.
+ */
 export function isBackingOff(
   attempts: Attempts | undefined,
   circumstances: Circumstances,
   now: EpochMs,
 ): boolean {
-  return (
-    attempts?.nextTime !== undefined && isSame(attempts, circumstances) && now < Date.parse(attempts.nextTime)
-  );
+  if (attempts?.nextTime === undefined || !isSame(attempts, circumstances)) return false;
+  const isFromFuture = Date.parse(attempts.lastFailureTime ?? '') > now + CLOCK_TOLERANCE_MS;
+  return !isFromFuture && now < Date.parse(attempts.nextTime);
 }
 
 /** Whether the failures were seen under these circumstances. */

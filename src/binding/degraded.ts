@@ -83,12 +83,10 @@ function quotaLow(progress: Progress): string | undefined {
 }
 
 function probeInconclusive({ probed, refreshed, facts }: Progress): string | undefined {
-  const result = refreshed ? probed : facts.binding.status?.token?.probe;
-  if (result !== 'Inconclusive' || facts.binding.spec.verify?.probe === undefined) return undefined;
-  return (
-    'The API of spec.verify.probe answered neither a status of expectStatus nor one of rejectStatus; the token ' +
-    'was delivered all the same. Check url, expectStatus and that the controller can reach it.'
-  );
+  const told = probed?.result === 'Inconclusive' ? probed.message : undefined;
+  const message = refreshed ? told : facts.binding.status?.token?.probeMessage;
+  if (message === undefined || facts.binding.spec.verify?.probe === undefined) return undefined;
+  return `${message} The token was handed on all the same.`;
 }
 
 function lifetimeTooShort(progress: Progress): string | undefined {

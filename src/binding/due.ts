@@ -1,5 +1,5 @@
 import { DISPOSITIONS, type Disposition, type FailureReason } from '../failure.ts';
-import { dispositionOf, isBackingOff } from './attempts.ts';
+import { CLOCK_TOLERANCE_MS, dispositionOf, isBackingOff } from './attempts.ts';
 import { holds } from './delivery.ts';
 import { REFRESH_REQUESTED_AT } from './names.ts';
 import { cleanupName, flyCircumstances, issueCircumstances, type Progress } from './progress.ts';
@@ -13,9 +13,6 @@ export const isSuspended = ({ facts }: Progress) => facts.binding.spec.suspend;
 /** Whether tokens are issued and delivered at all. */
 export const isActive = (progress: Progress) =>
   !isDeleting(progress) && !isSuspended(progress) && progress.foreign === undefined;
-
-/** Clocks of replicas may differ by this much, in milliseconds, before a time in the future counts as wrong. */
-const CLOCK_TOLERANCE_MS = 5 * 60_000;
 
 /** Why the token in the Secret, if any, has to be replaced; undefined when it does not have to be. */
 export function issueReason(progress: Progress): string | undefined {

@@ -31,8 +31,10 @@ export interface HeldFact {
   readonly probed?: ProbeResult | undefined;
 }
 
-/** What became of the probe: `Inconclusive` when the API answered neither what it should nor a rejection. */
-export type ProbeResult = 'Accepted' | 'Inconclusive';
+/** What became of a probe that did not reject the token; `message` is why it says nothing about the token. */
+export type ProbeResult =
+  | { readonly result: 'Accepted' }
+  | { readonly result: 'Inconclusive'; readonly message: string };
 
 /** The client credential, as far as it may be known without reading the secret part. */
 export interface CredentialFact {

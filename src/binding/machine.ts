@@ -3,6 +3,7 @@ import { CHECKS } from './checks.ts';
 import type { Facts } from './facts.ts';
 import { begin, type Progress } from './progress.ts';
 import { fold, type StepResult } from './results.ts';
+import { inRunTime } from './run-time.ts';
 
 /**
  * The policy: in `deciding`, the first check that holds names the next state, so the order is the meaning.
@@ -57,7 +58,7 @@ export const machine = setup({
     }),
     apply: assign(({ context, event }) => {
       const change = fold[event.type] as (run: Progress, result: StepResult) => Progress;
-      return change(context, event);
+      return change(context, inRunTime(event, context.facts.setBackMs));
     }),
   },
   guards: Object.fromEntries(

@@ -113,14 +113,17 @@ const PROBE_PATIENCE_MS = 2 * 60_000;
 
 /** A held token is for this spec, and newer than what another leader may have stored meanwhile. */
 function isWanted({ token: held, probed }: HeldFact, facts: Facts): boolean {
-  const { binding, credential, secret, now } = facts;
+  const { binding, credential, secret, now, setBackMs } = facts;
+  // Its times are by the wall clock as it is; `now` and the stored token's are by what that would show else.
+  const wall = now - setBackMs;
   const requested = binding.metadata.annotations?.[REFRESH_REQUESTED_AT];
   const answers = requested === binding.status?.lastHandledRefreshAt || held.refreshRequest === requested;
   const stored = secret.state === 'ours' ? secret.token : undefined;
   const fits = held.fingerprint === (credential.fingerprint ?? held.fingerprint);
   const isRejected = binding.spec.verify?.probe !== undefined && probed === undefined;
-  const isGivenUp = isRejected && now - held.issuedAt > PROBE_PATIENCE_MS;
-  return fits && answers && !isGivenUp && held.expiresAt > now && held.issuedAt > (stored?.issuedAt ?? 0);
+  const isGivenUp = isRejected && wall - held.issuedAt > PROBE_PATIENCE_MS;
+  const isNewer = held.issuedAt + setBackMs > (stored?.issuedAt ?? 0);
+  return fits && answers && !isGivenUp && held.expiresAt > wall && isNewer;
 }
 
 /** A cleanup's name in messages and maps. */

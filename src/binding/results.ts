@@ -25,7 +25,7 @@ import type { ProviderReport } from './provider-report.ts';
 import type { StoredToken } from './stored-token.ts';
 import { type Cleanup, type DeliveryRecord, isOurs, needsFinalizer, strategyOf } from './targets.ts';
 
-/** What a step reports: the events of the machine. `at` is when it happened, epoch ms. */
+/** What a step reports: the events of the machine. `at` is when it happened, epoch ms; all times by the wall clock. */
 export type StepResult =
   | {
       type: 'issued';
@@ -36,7 +36,7 @@ export type StepResult =
     }
   | { type: 'issueFailed'; failure: Failure<IssueFailureReason>; report?: ProviderReport; at: EpochMs }
   | { type: 'issueDeferred'; deferral: Deferral }
-  | { type: 'probed'; result: ProbeResult }
+  | ({ type: 'probed' } & ProbeResult)
   | { type: 'secretWritten'; token: StoredToken }
   | { type: 'recorded' }
   | { type: 'flySecretSet'; write: SecretWrite; at: EpochMs }
@@ -69,18 +69,15 @@ export const fold: { [T in StepResult['type']]: (run: Progress, result: Result<T
     ...{ ...run, held: token, probed: undefined, report, credentialUsed },
     facts: { ...run.facts, now: at, setBackMs: 0 },
   }),
-  issueFailed: (run, { failure, report = run.report, at }) => {
-    const now = at + run.facts.setBackMs;
-    return {
-      ...{ ...run, report, issueFailure: failure, facts: { ...run.facts, now } },
-      attempts: afterFailure(run.attempts, failure, issueCircumstances(run), {
-        ...{ at: now, random: run.facts.random },
-        expiresAt: run.token && run.token.expiresAt > now ? run.token.expiresAt : undefined,
-      }),
-    };
-  },
+  issueFailed: (run, { failure, report = run.report, at }) => ({
+    ...{ ...run, report, issueFailure: failure, facts: { ...run.facts, now: at } },
+    attempts: afterFailure(run.attempts, failure, issueCircumstances(run), {
+      ...{ at, random: run.facts.random },
+      expiresAt: run.token && run.token.expiresAt > at ? run.token.expiresAt : undefined,
+    }),
+  }),
   issueDeferred: (run, { deferral }) => ({ ...run, deferred: deferral }),
-  probed: (run, { result }) => ({ ...run, probed: result }),
+  probed: (run, { type: _, ...probed }) => ({ ...run, probed }),
   secretWritten: (run, { token }) => ({
     ...run,
     token,

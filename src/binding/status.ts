@@ -62,11 +62,21 @@ function statusOfToken(progress: Progress, token: NonNullable<Progress['token']>
     ...(token.audience === undefined ? {} : { audience: token.audience }),
     ...(token.scopes.length === 0 ? {} : { scopes: [...token.scopes] }),
     ...(previous === undefined ? {} : { previousExpiresAt: previous }),
-    ...probeOf(refreshed ? probed : before?.probe),
+    ...(refreshed ? probeStatus(probed) : probeBefore(before)),
   };
 }
 
-const probeOf = (probe: TokenStatus['probe']) => (probe === undefined ? {} : { probe });
+type ProbeStatus = Pick<TokenStatus, 'probe' | 'probeMessage'>;
+
+function probeStatus(probed: Progress['probed']): ProbeStatus {
+  if (!probed) return {};
+  const { result: probe } = probed;
+  return probed.result === 'Inconclusive' ? { probe, probeMessage: probed.message } : { probe };
+}
+
+function probeBefore({ probe, probeMessage }: ProbeStatus = {}): ProbeStatus {
+  return { ...(probe && { probe }), ...(probeMessage !== undefined && { probeMessage }) };
+}
 
 function conditions(progress: Progress): Condition[] {
   const { facts } = progress;

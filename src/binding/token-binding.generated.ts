@@ -75,7 +75,7 @@ export interface Auth0Source {
    */
   organization?: string;
   /**
-   * Scopes that the token must have, at most 64. A token with fewer is not used (ScopeNotGranted). Default: what the server grants on its own. Example: [read:orders]
+   * Scopes that the token must have, at most 64. A token with fewer is not used (VerificationFailed). Default: what the server grants on its own. Example: [read:orders]
    *
    * @maxItems 64
    */
@@ -102,7 +102,7 @@ export interface OAuth2Source {
    */
   resource?: string;
   /**
-   * Scopes that the token must have, at most 64. A token with fewer is not used (ScopeNotGranted). Default: what the server grants on its own. Example: [read:orders]
+   * Scopes that the token must have, at most 64. A token with fewer is not used (VerificationFailed). Default: what the server grants on its own. Example: [read:orders]
    *
    * @maxItems 64
    */
@@ -431,6 +431,10 @@ export interface TokenStatus {
    * What the API of spec.verify.probe said to the token; absent when it was not asked. A token that it rejects never gets here.
    */
   probe?: 'Accepted' | 'Inconclusive';
+  /**
+   * Why the API of spec.verify.probe said nothing about the token, if so.
+   */
+  probeMessage?: string;
 }
 /**
  * Failed attempts since the last success, and when the next one is due.

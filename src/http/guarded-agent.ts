@@ -59,7 +59,8 @@ function guardConnector(
   return (options, callback) => {
     const host = options.hostname.replace(/^\[|\]$/g, '');
     try {
-      if (isIP(host) !== 0) check(host, [host]);
+      // Named as in its URL, where an IPv6 address stands in brackets.
+      if (isIP(host) !== 0) check(isIP(host) === 6 ? `[${host}]` : host, [host]);
     } catch (error) {
       return callback(error as Error, null);
     }

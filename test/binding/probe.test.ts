@@ -11,6 +11,11 @@ import { fresh, issue } from './results.ts';
 const due = aToken({ issuedAt: NOON - 45 * MINUTE, expiresAt: NOON + 15 * MINUTE });
 const binding = aBinding({ spec: { verify: { probe: PROBE } } });
 const held = { ...fresh, fingerprint: 'fits' };
+const inconclusive = {
+  type: 'probed',
+  result: 'Inconclusive',
+  message: 'api.acme.dev answered HTTP 500.',
+} as const;
 const rejected = failure('ProbeRejected', 'The API rejects the token.');
 const condition = (facts: Facts, results: Parameters<typeof plan>[1], type: string) =>
   statusOf(plan(facts, results).progress).conditions?.find((candidate) => candidate.type === type);
@@ -25,10 +30,26 @@ describe('a token to be probed', () => {
   });
 
   it('is stored, and that is told, when the API did not say', () => {
-    const results = { ...issue, probingToken: { type: 'probed', result: 'Inconclusive' } } as const;
-    assert.equal(condition(someFacts({ binding }), results, 'Degraded')?.reason, 'ProbeInconclusive');
+    const results = { ...issue, probingToken: inconclusive } as const;
+    const degraded = condition(someFacts({ binding }), results, 'Degraded');
+    assert.equal(degraded?.reason, 'ProbeInconclusive');
+    assert.match(degraded?.message ?? '', /^api\.acme\.dev answered HTTP 500\. The token was handed on all/);
     const { probe } = statusOf(plan(someFacts({ binding }), results).progress).token ?? {};
     assert.equal(probe, 'Inconclusive');
+  });
+
+  it('is still told why the API did not say when nothing else happens, until the next one is taken', () => {
+    const first = statusOf(plan(someFacts({ binding }), { ...issue, probingToken: inconclusive }).progress);
+    const probed = { ...binding, status: first };
+    assert.deepEqual(statusOf(plan(factsWith(fresh, { binding: probed })).progress), first);
+    const { token, conditions } = statusOf(
+      plan(factsWith(due, { binding: probed }), {
+        ...issue,
+        probingToken: { type: 'probed', result: 'Accepted' },
+      }).progress,
+    );
+    assert.deepEqual([token?.probe, token?.probeMessage], ['Accepted', undefined]);
+    assert.ok(!conditions?.some(({ type }) => type === 'Degraded'));
   });
 
   it('is not stored when the API rejects it; the old one stays', () => {
@@ -67,7 +88,10 @@ describe('a token to be probed', () => {
   });
 
   it('that was accepted is not probed again when only its storing failed', () => {
-    const { steps } = plan(someFacts({ binding, held: { token: held, probed: 'Accepted' } }), issue);
+    const { steps } = plan(
+      someFacts({ binding, held: { token: held, probed: { result: 'Accepted' } } }),
+      issue,
+    );
     assert.deepEqual(steps, ['writingSecret']);
   });
 });

@@ -50,6 +50,7 @@ const STATUS: TokenBindingStatus = {
     scopes: ['read:orders'],
     previousExpiresAt: TIME,
     probe: 'Inconclusive',
+    probeMessage: 'api.acme.dev answered HTTP 500 to a probe with the new token.',
   },
   nextRefreshTime: '2026-01-16T01:02:03Z',
   attempts: ATTEMPTS,

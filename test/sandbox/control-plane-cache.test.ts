@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { resolveBinaries } from '../../sandbox/control-plane/binaries.ts';
 import type { Build } from '../../sandbox/control-plane/cache.ts';
+import type { Tool } from '../../sandbox/control-plane/tools.ts';
 
 const BINARIES = new URL('../../sandbox/control-plane/binaries.ts', import.meta.url).href;
 const SHORTEST_STALE_MS = 2000;
@@ -20,7 +21,7 @@ async function emptyDirectory(t: TestContext): Promise<string> {
 }
 
 /** A build that takes a moment and writes down which programs it made. */
-function recordingBuild(built: string[]): Build {
+function recordingBuild(built: string[]): Build<Tool> {
   return async (tool, { directory }) => {
     built.push(tool.name);
     await delay(50);
@@ -93,7 +94,7 @@ test('what a killed build leaves behind is cleared away and its lock taken over'
 test('a failed build rejects, leaves nothing and does not stand in the way of the next', async (t) => {
   const env = { XDG_CACHE_HOME: await emptyDirectory(t) };
   const progress = screen();
-  const failing: Build = async (_tool, { directory }) => {
+  const failing: Build<Tool> = async (_tool, { directory }) => {
     await writeFile(join(directory, 'object file'), 'half');
     throw new Error('the compiler gave up');
   };

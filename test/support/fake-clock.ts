@@ -16,6 +16,12 @@ export class FakeClock implements Clock {
   #wall = START;
   #monotonic = 5_000_000;
   #pending = new Set<Pending>();
+  readonly #settled: () => Promise<void>;
+
+  /** @param settle resolves when everything has come to rest that time did not move; default: `settled` */
+  constructor(settle: () => Promise<void> = settled) {
+    this.#settled = settle;
+  }
 
   now(): EpochMs {
     return this.#wall;
@@ -44,7 +50,7 @@ export class FakeClock implements Clock {
    */
   async advance(ms: number): Promise<void> {
     const target = this.#monotonic + ms;
-    await settled();
+    await this.#settled();
     let run = 0;
     for (let next = this.#earliest(target); next; next = this.#earliest(target)) {
       run += 1;
@@ -52,7 +58,7 @@ export class FakeClock implements Clock {
       this.#move(Math.max(0, next.at - this.#monotonic));
       this.#pending.delete(next);
       next.callback();
-      await settled();
+      await this.#settled();
     }
     this.#move(target - this.#monotonic);
   }
