@@ -3,9 +3,17 @@ import type { StepResult } from '../src/binding/results.ts';
 import type { DeliveryRecord } from '../src/binding/targets.ts';
 import { type DeliveryFailureReason, type Failure, FailureError } from '../src/failure.ts';
 import { type FlyApp, ROLLOUT_MARKER } from '../src/fly/fly-app.ts';
+import type { RolloutPolicy } from '../src/fly/rollout-site.ts';
 import { readCredential, valueAt } from './credential.ts';
 import type { Run } from './run.ts';
 import { storedToken } from './secret-step.ts';
+
+const POLICY: RolloutPolicy = {
+  strategy: 'Rolling',
+  maxUnavailable: { count: 1 },
+  machineTimeoutMs: 300_000,
+  includeUnmanaged: true,
+};
 
 /** Writes the stored token into the vault of the delivery's app; its machines are not touched. */
 export function setFlySecret(run: Run): Promise<StepResult> {
@@ -25,6 +33,7 @@ export function rollOut(run: Run): Promise<StepResult> {
     const app = await openApp(run, record.target);
     const { machines, state, retryAt, failure } = await app.advanceRollout(
       { secretsVersion: record.secretsVersion ?? 0, marker: ROLLOUT_MARKER },
+      POLICY,
       run.signal,
     );
     const at = run.world.clock.now();

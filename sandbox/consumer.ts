@@ -1,4 +1,6 @@
+import { mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'smol-toml';
 import type { Fly, FlyOptions } from './fly/fly.ts';
@@ -21,13 +23,21 @@ const PROGRAM = fileURLToPath(new URL('mcp-app/main.ts', import.meta.url));
 /** A demo cannot wait as long as a platform may. */
 const CHECK_INTERVAL = '1s';
 
-/** Every machine runs the MCP server; its image trusts the sandbox's authority. @param caFile path, PEM */
+/**
+ * Every machine runs the MCP server; its image trusts the sandbox's authority and has a directory for the token.
+ *
+ * @param caFile path, PEM
+ */
 export function consumerCommand(caFile: string): FlyOptions['machineCommand'] {
-  return ({ env }) => ({
-    command: process.execPath,
-    args: [PROGRAM],
-    env: { ...env, NODE_EXTRA_CA_CERTS: caFile },
-  });
+  return ({ env, locate }) => {
+    const tokenFile = locate(env.TOKEN_FILE ?? '/token');
+    mkdirSync(dirname(tokenFile), { recursive: true, mode: 0o700 });
+    return {
+      command: process.execPath,
+      args: [PROGRAM],
+      env: { ...env, NODE_EXTRA_CA_CERTS: caFile, TOKEN_FILE: tokenFile },
+    };
+  };
 }
 
 export interface ConsumerOptions {

@@ -1,19 +1,26 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Authority } from '../pki.ts';
 import type { TlsServer } from '../tls-server.ts';
 import { startWatchdog, type Watchdog } from '../watchdog/watchdog.ts';
-import { AccessTokens, mintDeployToken } from './access-token.ts';
+import { AccessTokens, type Grant, mintToken } from './access-token.ts';
 import { startApiServer } from './api-server.ts';
 import { App } from './app.ts';
+import { type Behaviour, USUAL_BEHAVIOUR } from './behaviour.ts';
 import { Faults } from './fault.ts';
 import type { Platform } from './gateway.ts';
-import type { CheckResult } from './health.ts';
-import type { Machine, MachineState, RestingState } from './machine.ts';
+import { inspect, type MachineInspection } from './inspection.ts';
 import type { MachineConfig } from './machine-config.ts';
 import type { BootContext } from './machine-host.ts';
 import type { MachineCommand } from './machine-process.ts';
+import type { RestingState } from './machine-state.ts';
+import { Meddler } from './meddler.ts';
 import { startProxy } from './proxy.ts';
 import { RateLimit } from './rate-limit.ts';
 import { RequestLog } from './request-log.ts';
+
+export type { MachineInspection } from './inspection.ts';
 
 export interface FlyOptions {
   readonly authority: Authority;
@@ -25,23 +32,8 @@ export interface FlyOptions {
   readonly rateLimit?: boolean;
   /** Wall clock in ms since the epoch, for leases, limits and stamps. Waits and checks run in real time. */
   readonly now?: () => number;
-}
-
-/** A machine as this process sees it, past the API. */
-export interface MachineInspection {
-  readonly id: string;
-  readonly instanceId: string;
-  readonly state: MachineState;
-  /** Version of the secrets in the environment of its boots. */
-  readonly secretsVersion: number;
-  readonly config: MachineConfig;
-  readonly checks: readonly CheckResult[];
-  /** Undefined while it is down. */
-  readonly pid: number | undefined;
-  /** Plain HTTP address of the program; undefined while it is down. */
-  readonly url: string | undefined;
-  /** Updates accepted since it was added. */
-  readonly updates: number;
+  /** Where it differs from `USUAL_BEHAVIOUR` from the start. */
+  readonly behaviour?: Partial<Behaviour>;
 }
 
 export interface NewApp {
@@ -62,36 +54,41 @@ export class Fly {
   readonly apiUrl: string;
   /** What goes wrong on purpose. */
   readonly faults: Faults;
+  /** What is undocumented or contradictory about the live service. To be set at any time. */
+  readonly behaviour: Behaviour;
   readonly requests: RequestLog;
   readonly #platform: Platform;
   readonly #options: FlyOptions;
-  readonly #api: TlsServer;
-  readonly #watchdog: Watchdog = startWatchdog();
+  readonly #place: Place;
   readonly #deployTokens = new Map<string, string>();
   readonly #proxies = new Map<string, TlsServer>();
 
   /** Called by `startFly`. */
-  constructor(platform: Platform, options: FlyOptions, api: TlsServer) {
+  constructor(platform: Platform, options: FlyOptions, place: Place) {
+    const { api } = place;
     this.apiUrl = urlOf(api);
     this.faults = platform.faults;
+    this.behaviour = platform.behaviour;
     this.requests = platform.requests;
     this.#platform = platform;
     this.#options = options;
-    this.#api = api;
+    this.#place = place;
   }
 
   /** Makes an app without secrets and machines, and its proxy. */
   async createApp({ name, apiTokens = [] }: NewApp): Promise<void> {
-    const { now } = this.#platform;
+    const { now, behaviour, faults, tokens } = this.#platform;
     const { machineCommand: command, onOutput } = this.#options;
+    const { watchdog, rootsIn } = this.#place;
     const processesOf = (id: string) => ({
-      watchdog: this.#watchdog,
+      watchdog,
       onOutput: onOutput && ((text: string) => onOutput(id, text)),
     });
-    const app = new App({ app: name, region: REGION, now, command, processesOf });
-    const deployToken = mintDeployToken();
-    for (const token of [deployToken, ...apiTokens]) this.#platform.tokens.grant(token, name);
-    this.#deployTokens.set(name, deployToken);
+    const about = { app: name, region: REGION };
+    const app = new App({ ...about, now, command, processesOf, rootsIn, behaviour, faults });
+    const grant: Grant = { of: { app: name }, mayWrite: true };
+    this.#deployTokens.set(name, this.issueToken(grant));
+    for (const token of apiTokens) tokens.grant(token, grant);
     this.#proxies.set(name, await startProxy(app, this.#options.authority));
     this.#platform.apps.set(name, app);
   }
@@ -109,6 +106,17 @@ export class Fly {
     return required(this.#deployTokens.get(app), app);
   }
 
+  /**
+   * Another token, as `fly tokens create` prints it: `deploy` (of one app), `org` or `readonly` (of the
+   * organization `ORGANIZATION`, which all apps are in, or of a foreign one), `machine-exec`. `revokeToken` makes it
+   * an expired one.
+   */
+  issueToken(grant: Grant): string {
+    const token = mintToken();
+    this.#platform.tokens.grant(token, grant);
+    return token;
+  }
+
   /** Every later request with this token is answered 401. */
   revokeToken(token: string): void {
     this.#platform.tokens.revoke(token);
@@ -121,21 +129,23 @@ export class Fly {
   }
 
   machines(app: string): MachineInspection[] {
-    return [...this.#app(app).machines.values()].map(inspect);
+    const now = this.#platform.now();
+    return this.#app(app).machines.map((machine) => inspect(machine, now));
   }
 
   /** Resolves when no machine of the app is between two states. */
   async settled(app: string): Promise<void> {
-    await Promise.all([...this.#app(app).machines.values()].map((machine) => machine.settled()));
+    await Promise.all(this.#app(app).machines.map((machine) => machine.settled()));
+  }
+
+  /** What others do to the app meanwhile. */
+  meddle(app: string): Meddler {
+    return new Meddler(this.#app(app), this.#platform.now);
   }
 
   /** Ends every lease on the app's machines, as `fly machine leases clear` does. */
   clearLeases(app: string): void {
-    const now = this.#platform.now();
-    for (const { lease } of this.#app(app).machines.values()) {
-      const held = lease.current(now);
-      if (held) lease.release(held.nonce, now);
-    }
+    this.meddle(app).clearLeases();
   }
 
   secretNames(app: string): string[] {
@@ -151,10 +161,11 @@ export class Fly {
 
   /** Stops every server and kills every machine; resolves when none is left. */
   async stop(): Promise<void> {
-    const servers = [this.#api, ...this.#proxies.values()];
+    const { api, watchdog } = this.#place;
+    const servers = [api, ...this.#proxies.values()];
     await Promise.all(servers.map((server) => server.stop()));
     await Promise.all([...this.#platform.apps.values()].map((app) => app.dispose()));
-    await this.#watchdog.stop();
+    await watchdog.stop();
   }
 
   #app(name: string): App {
@@ -164,32 +175,30 @@ export class Fly {
 
 const REGION = 'ams';
 
+/** What a `Fly` runs on. */
+interface Place {
+  readonly api: TlsServer;
+  readonly watchdog: Watchdog;
+  /** Directory for the root directories of all machines. */
+  readonly rootsIn: string;
+}
+
 /** Starts the Machines API on a free port of 127.0.0.1, without apps. */
 export async function startFly(options: FlyOptions): Promise<Fly> {
   const platform: Platform = {
     apps: new Map(),
     tokens: new AccessTokens(),
     faults: new Faults(),
+    behaviour: { ...USUAL_BEHAVIOUR, ...options.behaviour },
     rateLimit: (options.rateLimit ?? true) ? new RateLimit() : undefined,
     requests: new RequestLog(),
     now: options.now ?? Date.now,
   };
-  return new Fly(platform, options, await startApiServer(platform, options.authority));
-}
-
-function inspect(machine: Machine): MachineInspection {
-  const { id, version, state, checks, boot, updates } = machine;
-  return {
-    id,
-    instanceId: version.instanceId,
-    state,
-    secretsVersion: version.secrets.version,
-    config: version.config,
-    checks,
-    pid: boot?.pid,
-    url: boot && `http://127.0.0.1:${boot.port}`,
-    updates,
-  };
+  const api = await startApiServer(platform, options.authority);
+  const rootsIn = await mkdtemp(join(tmpdir(), 'fly-'));
+  const watchdog = startWatchdog();
+  watchdog.removeLater(rootsIn);
+  return new Fly(platform, options, { api, watchdog, rootsIn });
 }
 
 function urlOf(server: TlsServer): string {

@@ -18,13 +18,20 @@ export const leaseRoutes: readonly Route[] = [
   }),
 ];
 
-function acquire({ machine, nonce, query, body, nowMs }: MachineCall): Reply {
-  const ttlSeconds = Number(query.get('ttl') ?? body.ttl ?? DEFAULT_TTL_SECONDS);
+function acquire(call: MachineCall): Reply {
+  const { machine, nonce, body, nowMs } = call;
+  const ttlSeconds = Number(requestedTtl(call) ?? DEFAULT_TTL_SECONDS);
   if (!Number.isInteger(ttlSeconds) || ttlSeconds < 1) {
     throw refusal(400, 'invalid_argument: ttl must be a whole number of seconds');
   }
   const description = typeof body.description === 'string' ? body.description : '';
   return envelope(201, leaseView(machine.lease.acquire({ nonce, ttlSeconds, description }, nowMs), machine));
+}
+
+function requestedTtl({ query, body, behaviour }: MachineCall): unknown {
+  const { leaseTtlFrom } = behaviour;
+  const inQuery = leaseTtlFrom === 'body' ? null : query.get('ttl');
+  return inQuery ?? (leaseTtlFrom === 'query' ? undefined : body.ttl);
 }
 
 function leaseView(lease: Lease, machine: Machine): object {

@@ -1,4 +1,5 @@
 import { ApiError } from './api-error.ts';
+import type { Behaviour } from './behaviour.ts';
 import { leaseNonce } from './identifier.ts';
 
 /** An exclusive right to change one machine until `expiresAtMs`. */
@@ -15,6 +16,8 @@ export interface LeaseRequest {
   readonly nonce: string | undefined;
   readonly ttlSeconds: number;
   readonly description: string;
+  /** Who is named to others; the usual caller when absent. */
+  readonly owner?: string;
 }
 
 const OWNER = 'sandbox@tokens.fly.io';
@@ -22,10 +25,12 @@ const OWNER = 'sandbox@tokens.fly.io';
 /** The one place for a lease that every machine has. A lease that expired is as if it had never been. */
 export class LeaseSlot {
   readonly #machineId: string;
+  readonly #behaviour: Behaviour;
   #lease: Lease | undefined;
 
-  constructor(machineId: string) {
+  constructor(machineId: string, behaviour: Behaviour) {
     this.#machineId = machineId;
+    this.#behaviour = behaviour;
   }
 
   current(nowMs: number): Lease | undefined {
@@ -42,8 +47,8 @@ export class LeaseSlot {
     const held = this.current(nowMs);
     if (held && held.nonce !== request.nonce) throw this.#held(held, 'envelope');
     const nonce = held?.nonce ?? leaseNonce();
-    const { description } = request;
-    this.#lease = { nonce, expiresAtMs: nowMs + request.ttlSeconds * 1_000, owner: OWNER, description };
+    const { description, owner = OWNER } = request;
+    this.#lease = { nonce, expiresAtMs: nowMs + request.ttlSeconds * 1_000, owner, description };
     return this.#lease;
   }
 
@@ -68,8 +73,16 @@ export class LeaseSlot {
     if (held && held.nonce !== nonce) throw this.#held(held, 'error');
   }
 
+  /** @throws ApiError 409 while there is a lease at all, also for its holder */
+  forbid(nowMs: number): void {
+    const held = this.current(nowMs);
+    if (held) throw this.#held(held, 'error');
+  }
+
   /** The lease endpoints and the others word the same conflict in two body shapes. */
-  #held(lease: Lease, shape: 'envelope' | 'error'): ApiError {
+  #held(lease: Lease, usual: 'envelope' | 'error'): ApiError {
+    const { leaseConflictBody } = this.#behaviour;
+    const shape = leaseConflictBody === 'byEndpoint' ? usual : leaseConflictBody;
     const until = new Date(lease.expiresAtMs).toISOString();
     const message = `machine ID ${this.#machineId} lease currently held by ${lease.owner}, expires at ${until}`;
     const envelope = { status: 'error', message, code: 'invalid' };

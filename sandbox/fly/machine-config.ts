@@ -47,6 +47,25 @@ export function stopPolicy(config: MachineConfig): StopPolicy {
   return { signal: (stop.signal ?? 'SIGINT') as NodeJS.Signals, timeoutMs };
 }
 
+/** Machines that this one stands in for (`config.standbys`): the platform starts it when their host fails. */
+export function standbyFor(config: MachineConfig): readonly string[] {
+  return Array.isArray(config.standbys) ? config.standbys.map(String) : [];
+}
+
+/** Whether Fly's proxy may start the machine for a request (`autostart` of one of its services). */
+export function wakesOnRequest(config: MachineConfig): boolean {
+  const services = Array.isArray(config.services) ? config.services.filter(isRecord) : [];
+  return services.some(({ autostart }) => autostart === true);
+}
+
+/** How often the platform starts a program again that ended with `exitCode`; a configuration that says nothing: 0. */
+export function restartsAllowed(config: MachineConfig, exitCode: number): number {
+  const { policy, max_retries } = isRecord(config.restart) ? config.restart : {};
+  if (policy === 'always') return Number.POSITIVE_INFINITY;
+  if (policy !== 'on-failure' || exitCode === 0) return 0;
+  return typeof max_retries === 'number' ? max_retries : 10;
+}
+
 /** The checks of `config.checks` and of each service, in this order. */
 export function checkDefinitions(config: MachineConfig): CheckDefinition[] {
   const own = Object.entries(isRecord(config.checks) ? config.checks : {});

@@ -4,7 +4,7 @@ import type { Exit } from './machine-process.ts';
 /** One entry of a machine's `events`, newest first. */
 export interface MachineEvent {
   readonly id: string;
-  readonly type: 'launch' | 'update' | 'start' | 'stop' | 'exit';
+  readonly type: 'launch' | 'update' | 'start' | 'stop' | 'exit' | 'restart' | 'suspend' | 'destroy';
   readonly status: string;
   readonly source: 'user' | 'flyd';
   /** Milliseconds since the epoch. */
@@ -43,17 +43,17 @@ export class MachineHistory {
     this.#events = [request ? { ...event, request } : event, ...this.#events];
   }
 
-  /** An end that nobody asked for. */
-  exit({ code, signal }: Exit, status: string): void {
+  /** An end that nobody asked for. @param restarts how often the restart policy has acted, this time included */
+  exit({ code, signal }: Exit, status: string, restarts: { restarting: boolean; count: number }): void {
     const exit_event = {
       exit_code: code ?? -1,
       signal: signal ?? -1,
       exited_at: new Date(this.#now()).toISOString(),
       requested_stop: false,
-      restarting: false,
+      restarting: restarts.restarting,
       oom_killed: false,
     };
-    this.add('exit', status, 'flyd', { exit_event });
+    this.add('exit', status, 'flyd', { exit_event, restart_count: restarts.count });
   }
 
   /** The list begins anew with every version. */

@@ -1,5 +1,8 @@
+import type { Behaviour } from './behaviour.ts';
+import type { Faults } from './fault.ts';
 import type { MachineConfig } from './machine-config.ts';
 import type { MachineCommand, ProcessHost } from './machine-process.ts';
+import type { VaultSnapshot } from './vault.ts';
 
 /** What a boot may be built from. `env` is complete: configuration, secrets above it, PORT and FLY_*. */
 export interface BootContext {
@@ -10,13 +13,25 @@ export interface BootContext {
   /** Port on 127.0.0.1 that the program must listen on (also `env.PORT`). */
   readonly port: number;
   readonly env: Readonly<Record<string, string>>;
+  /** Where an absolute path of the machine is found on this computer, for example `/run/token` of `exec`. */
+  readonly locate: (path: string) => string;
 }
 
-/** The platform as a machine sees it. */
-export interface MachineHost {
+/** The platform as an app sees it. */
+export interface AppHost {
   readonly app: string;
   readonly region: string;
   readonly now: () => number;
   readonly command: (boot: BootContext) => MachineCommand;
   readonly processesOf: (machineId: string) => ProcessHost;
+  /** Directory for the machines' root directories; exists. */
+  readonly rootsIn: string;
+  readonly behaviour: Behaviour;
+  readonly faults: Faults;
+}
+
+/** The platform as a machine sees it. */
+export interface MachineHost extends AppHost {
+  /** The app's secrets as machines can get them now. */
+  readonly secrets: () => VaultSnapshot;
 }

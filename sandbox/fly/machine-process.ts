@@ -16,7 +16,7 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** How a boot becomes a process: by whom it is guarded, and who hears what it prints. */
+/** Guards the processes of a machine and hears what its program prints. */
 export interface ProcessHost {
   readonly watchdog: Watchdog;
   /** Discarded when undefined. */
@@ -29,9 +29,10 @@ export class MachineProcess {
   /** Resolves when the process is gone, however it went. */
   readonly exited: Promise<Exit>;
 
-  constructor({ command, args, env }: MachineCommand, { watchdog, onOutput }: ProcessHost) {
+  /** @param cwd working directory; exists */
+  constructor({ command, args, env }: MachineCommand, { watchdog, onOutput }: ProcessHost, cwd: string) {
     const stdio = onOutput ? 'pipe' : 'ignore';
-    this.#child = watchdog.spawn(command, args, { env, stdio: ['ignore', stdio, stdio] });
+    this.#child = watchdog.spawn(command, args, { env, cwd, stdio: ['ignore', stdio, stdio] });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => onOutput?.(text));
     }
@@ -41,6 +42,19 @@ export class MachineProcess {
   /** Process id; undefined when it could not be started. */
   get pid(): number | undefined {
     return this.#child.pid;
+  }
+
+  /** Stands still, as in a snapshot, until `thaw`. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child.kill('SIGCONT');
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
   }
 
   /** Sends the signal, and SIGKILL when the process is still there after the policy's timeout. */

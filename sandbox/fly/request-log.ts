@@ -1,4 +1,4 @@
-import type { Action } from './route.ts';
+import type { Action } from './action.ts';
 
 /** A request that named an endpoint, as answered. */
 export interface RequestEntry {

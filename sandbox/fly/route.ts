@@ -1,29 +1,15 @@
+import type { Grant } from './access-token.ts';
+import type { Action } from './action.ts';
 import type { App } from './app.ts';
+import type { Behaviour } from './behaviour.ts';
 import type { Machine } from './machine.ts';
 import type { Rate } from './rate-limit.ts';
-
-/** What a request does: the unit of rate limits, faults and counts. */
-export type Action =
-  | 'listSecrets'
-  | 'getSecret'
-  | 'setSecret'
-  | 'updateSecrets'
-  | 'deleteSecret'
-  | 'listMachines'
-  | 'getMachine'
-  | 'updateMachine'
-  | 'startMachine'
-  | 'stopMachine'
-  | 'waitMachine'
-  | 'getLease'
-  | 'acquireLease'
-  | 'releaseLease';
 
 /** A request to an app, authorised and read. */
 export interface AppCall {
   readonly app: App;
-  /** Path parameter of the secret endpoints; else empty. */
-  readonly secretName: string;
+  /** Last path parameter, of the secret and metadata endpoints; else empty. */
+  readonly key: string;
   readonly query: URLSearchParams;
   /** Parsed JSON object; empty when the body was. */
   readonly body: Readonly<Record<string, unknown>>;
@@ -35,6 +21,7 @@ export interface AppCall {
   readonly signal: AbortSignal;
   /** The versions made now never pass their checks (injected fault). */
   readonly breaksVersions: boolean;
+  readonly behaviour: Behaviour;
 }
 
 /** A request to one of the app's machines. */
@@ -42,9 +29,15 @@ export interface MachineCall extends AppCall {
   readonly machine: Machine;
 }
 
+/** A request about the caller's own token. */
+export interface TokenCall {
+  readonly grants: readonly Grant[];
+}
+
 export interface Reply {
   readonly status: number;
-  readonly body: unknown;
+  /** Undefined for none. */
+  readonly body?: unknown;
 }
 
 type Handler<Call> = (call: Call) => Reply | Promise<Reply>;
@@ -58,12 +51,13 @@ export type Route = {
 } & (
   | { readonly of: 'app'; readonly handle: Handler<AppCall> }
   | { readonly of: 'machine'; readonly handle: Handler<MachineCall> }
+  | { readonly of: 'token'; readonly handle: Handler<TokenCall> }
 );
 
 /** Fly's published limit: a request a second per action and identifier, three at once. */
 const USUAL_RATE: Rate = { perSecond: 1, burst: 3 };
 
-/** @param endpoint method and path below the app, for example `GET /secrets/:secret` */
+/** @param endpoint method and path below the app, for example `GET /secrets/:key` */
 export function appRoute(endpoint: string, action: Action, handle: Handler<AppCall>): Route {
   return { of: 'app', action, handle, rate: USUAL_RATE, ...target(endpoint, '/v1/apps/:app') };
 }
@@ -76,6 +70,11 @@ export function machineRoute(
   rate = USUAL_RATE,
 ): Route {
   return { of: 'machine', action, handle, rate, ...target(endpoint, '/v1/apps/:app/machines/:machine') };
+}
+
+/** @param endpoint method and path below the tokens, for example `GET /current` */
+export function tokenRoute(endpoint: string, action: Action, handle: Handler<TokenCall>): Route {
+  return { of: 'token', action, handle, rate: USUAL_RATE, ...target(endpoint, '/v1/tokens') };
 }
 
 function target(endpoint: string, below: string): { method: string; path: URLPattern } {

@@ -1,4 +1,5 @@
 import { refusal } from './api-error.ts';
+import type { Behaviour } from './behaviour.ts';
 import { isRecord } from './machine-config.ts';
 import { type AppCall, appRoute, type Reply, type Route } from './route.ts';
 
@@ -11,25 +12,25 @@ export const secretRoutes: readonly Route[] = [
     body: { secrets: app.vault.records() },
   })),
   appRoute('POST /secrets', 'updateSecrets', updateSecrets),
-  appRoute('GET /secrets/:secret', 'getSecret', ({ app, secretName }) => {
-    const record = app.vault.record(secretName);
+  appRoute('GET /secrets/:key', 'getSecret', ({ app, key }) => {
+    const record = app.vault.record(key);
     if (!record) throw refusal(404, 'not_found: secret not found');
     return { status: 200, body: record };
   }),
-  appRoute('POST /secrets/:secret', 'setSecret', setSecret),
-  appRoute('DELETE /secrets/:secret', 'deleteSecret', ({ app, secretName, nowMs }) => {
-    return { status: 200, body: versions(app.vault.write({ [secretName]: null }, nowMs)) };
+  appRoute('POST /secrets/:key', 'setSecret', setSecret),
+  appRoute('DELETE /secrets/:key', 'deleteSecret', ({ app, key, nowMs, behaviour }) => {
+    return { status: 200, body: versions(app.vault.write({ [key]: null }, nowMs), behaviour) };
   }),
 ];
 
-function setSecret({ app, secretName, body, nowMs, requestId }: AppCall): Reply {
-  requireName(secretName, requestId);
+function setSecret({ app, key, body, nowMs, requestId, behaviour }: AppCall): Reply {
+  requireName(key, requestId);
   if (typeof body.value !== 'string') throw refusal(400, 'invalid_argument: value must be a string');
-  const version = app.vault.write({ [secretName]: body.value }, nowMs);
-  return { status: 201, body: { ...app.vault.record(secretName), ...versions(version) } };
+  const version = app.vault.write({ [key]: body.value }, nowMs);
+  return { status: 201, body: { ...app.vault.record(key), ...versions(version, behaviour) } };
 }
 
-function updateSecrets({ app, body, nowMs, requestId }: AppCall): Reply {
+function updateSecrets({ app, body, nowMs, requestId, behaviour }: AppCall): Reply {
   if (!isRecord(body.values)) throw refusal(400, 'invalid_argument: values must be an object');
   const changes: Record<string, string | null> = {};
   for (const [name, value] of Object.entries(body.values)) {
@@ -40,7 +41,7 @@ function updateSecrets({ app, body, nowMs, requestId }: AppCall): Reply {
     changes[name] = value;
   }
   const version = app.vault.write(changes, nowMs);
-  return { status: 200, body: { secrets: app.vault.records(), ...versions(version) } };
+  return { status: 200, body: { secrets: app.vault.records(), ...versions(version, behaviour) } };
 }
 
 /** Echoes the bad name, as Fly does: a client that logs this message may log a secret pasted as a name. */
@@ -50,7 +51,10 @@ function requireName(name: string, requestId: string): void {
   }
 }
 
-/** `Version` is the deprecated spelling, still sent. */
-function versions(version: number): { version: number; Version: number } {
-  return { version, Version: version };
+/** `Version` is the deprecated name, sent alone once and beside `version` now. */
+function versions(version: number, { versionSpelling }: Behaviour): { version?: number; Version?: number } {
+  return {
+    ...(versionSpelling !== 'deprecated' && { version }),
+    ...(versionSpelling !== 'current' && { Version: version }),
+  };
 }

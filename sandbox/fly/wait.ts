@@ -1,5 +1,6 @@
 import { refusal } from './api-error.ts';
 import type { Machine } from './machine.ts';
+import { isTransient } from './machine-state.ts';
 import type { MachineCall, Reply } from './route.ts';
 
 const WAITABLE = ['started', 'stopped', 'suspended', 'destroyed', 'failed', 'settled'];
@@ -25,13 +26,13 @@ export async function waitForState({ machine, query, signal }: MachineCall): Pro
     const wanted = wish.states.join(',');
     throw refusal(
       408,
-      `deadline_exceeded: machine failed to reach desired state, ${wanted}, currently ${machine.state}`,
+      `deadline_exceeded: machine failed to reach desired state, ${wanted}, currently ${machine.face.state}`,
     );
   }
   const event_id = machine.history.events[0]?.id ?? '';
   return {
     status: 200,
-    body: { ok: true, state: machine.state, version: machine.version.instanceId, event_id },
+    body: { ok: true, state: machine.face.state, version: machine.face.version.instanceId, event_id },
   };
 }
 
@@ -54,8 +55,9 @@ function parseWish(query: URLSearchParams): Wish {
 }
 
 function granted(machine: Machine, { states, version }: Wish): boolean {
-  if (version !== undefined && version !== machine.version.instanceId) return false;
-  return states.includes(machine.state) || (!machine.changing && states.includes('settled'));
+  const { state, version: seen } = machine.face;
+  if (version !== undefined && version !== seen.instanceId) return false;
+  return states.includes(state) || (!isTransient(state) && states.includes('settled'));
 }
 
 function untilGranted(machine: Machine, wish: Wish, signal: AbortSignal): Promise<void> {

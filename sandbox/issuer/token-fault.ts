@@ -12,7 +12,7 @@ export type TokenFault =
   | { readonly kind: 'expiresIn'; readonly value: unknown }
   | { readonly kind: 'tokenType' /** Default `DPoP`. */; readonly value?: string }
   /** A token that only the issuer could read. */
-  | { readonly kind: 'opaque' }
+  | { readonly kind: 'opaque' /** The answer tells no `expires_in` either. */; readonly timeless?: boolean }
   /** The token as a JWE, which has five parts (RFC 7516 §7.1), for a key that nobody has. */
   | { readonly kind: 'encrypted' };
 
@@ -63,6 +63,7 @@ export async function spoilAnswer(answer: Members, fault: TokenFault): Promise<v
       return;
     case 'opaque':
       answer.access_token = randomBytes(32).toString('base64url');
+      if (fault.timeless) delete answer.expires_in;
       return;
     case 'encrypted':
       answer.access_token = await encrypt(String(answer.access_token));

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createHealth, type Health, isServing } from './health.ts';
 import { createProtectedApi } from './protected-api.ts';
 import { createSessions, type Sessions } from './session.ts';
+import { createTokenSource, type TokenNote } from './token-source.ts';
 import { createWhoamiServer } from './whoami.ts';
 
 export interface AppOptions {
@@ -10,8 +11,11 @@ export interface AppOptions {
   /** 0 takes a free port. */
   readonly port: number;
   readonly machine: string;
-  /** Empty when there is none yet: the app runs, and its health says so. */
+  /** Of the environment. Empty when there is none yet: the app runs, and its health says so. */
   readonly token: string;
+  /** Path of the file that brings new ones without a restart; empty or absent: there is none. */
+  readonly tokenFile?: string;
+  readonly onTokenNote?: (note: TokenNote) => void;
   readonly apiUrl: string;
   readonly tenantId: string;
   readonly tenantHeaderSecret: string;
@@ -62,9 +66,14 @@ function listen(server: Server, port: number, host: string): Promise<number> {
 }
 
 export async function startApp(options: AppOptions): Promise<App> {
-  const { machine, token } = options;
-  const api = createProtectedApi({ ...options, url: options.apiUrl });
-  const health = createHealth({ machine, token, api });
+  const { machine, token, tokenFile = '', onTokenNote } = options;
+  const tokens = createTokenSource({
+    environment: token,
+    file: tokenFile,
+    ...(onTokenNote && { onNote: onTokenNote }),
+  });
+  const api = createProtectedApi({ ...options, tokens, url: options.apiUrl });
+  const health = createHealth({ machine, tokens, api });
   const sessions = createSessions(machine, () => createWhoamiServer(machine, api));
   const inFlight = new Set<ServerResponse>();
   const server = createServer((request, response) => {

@@ -1,5 +1,6 @@
 import type { ProtectedApi } from './protected-api.ts';
 import { tokenFacts } from './token.ts';
+import type { TokenSource } from './token-source.ts';
 
 /** `unreachable` is the API's trouble, not the token's: the machine stays in service. */
 export type TokenState = 'ok' | 'missing' | 'expired' | 'refused' | 'unreachable';
@@ -8,14 +9,13 @@ export type TokenState = 'ok' | 'missing' | 'expired' | 'refused' | 'unreachable
 export interface Health {
   readonly machine: string;
   readonly state: TokenState;
-  /** Short id and expiry (epoch seconds) of the token this process booted with. */
+  /** Short id and expiry (epoch seconds) of the token that the next call of the API goes with. */
   readonly token?: { readonly id: string; readonly exp?: number };
 }
 
 export interface HealthOptions {
   readonly machine: string;
-  /** Empty when the process booted without one. */
-  readonly token: string;
+  readonly tokens: TokenSource;
   readonly api: ProtectedApi;
 }
 
@@ -37,16 +37,24 @@ async function ask(api: ProtectedApi): Promise<TokenState> {
   }
 }
 
-/** A probe that tries the token on the API, at most once a second however often it is called. */
-export function createHealth({ machine, token, api }: HealthOptions): () => Promise<Health> {
-  if (token === '') return async () => ({ machine, state: 'missing' });
-  const facts = tokenFacts(token);
-  let asked: { readonly at: number; readonly state: Promise<TokenState> } | undefined;
+interface Asked {
+  readonly id: string;
+  readonly at: number;
+  readonly state: Promise<TokenState>;
+}
+
+/** A probe that tries the token on the API, each at most once a second however often it is called. */
+export function createHealth({ machine, tokens, api }: HealthOptions): () => Promise<Health> {
+  let asked: Asked | undefined;
   return async () => {
+    const token = await tokens.current();
+    if (token === '') return { machine, state: 'missing' };
+    const facts = tokenFacts(token);
     const now = Date.now();
     if (facts.exp !== undefined && facts.exp * 1000 <= now)
       return { machine, state: 'expired', token: facts };
-    if (!asked || now - asked.at >= CACHE_MS) asked = { at: now, state: ask(api) };
+    if (asked?.id !== facts.id || now - asked.at >= CACHE_MS)
+      asked = { id: facts.id, at: now, state: ask(api) };
     return { machine, state: await asked.state, token: facts };
   };
 }

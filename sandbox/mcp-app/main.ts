@@ -14,6 +14,8 @@ const app = await startApp({
   port: Number(env.PORT ?? 8080),
   machine,
   token: env.TOOLBRIDGE_JWT_TOKEN ?? '',
+  tokenFile: env.TOKEN_FILE ?? '',
+  onTokenNote: (note) => console.log(JSON.stringify({ machine, ...note })),
   apiUrl: env.TOOLBRIDGE_API_URL ?? '',
   tenantId: env.TENANT_ID ?? '',
   tenantHeaderSecret: env.TENANT_HEADER_SECRET ?? '',

@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto';
+import type { TokenSource } from './token-source.ts';
 
 export interface ProtectedApiOptions {
   readonly url: string;
-  /** The bearer token as it came from the environment. */
-  readonly token: string;
+  readonly tokens: TokenSource;
   readonly tenantId: string;
   /** Key of the signed tenant headers. */
   readonly tenantHeaderSecret: string;
@@ -16,7 +16,11 @@ export interface Identity {
 }
 
 export interface ProtectedApi {
-  /** @throws when the API gives no answer within five seconds */
+  /**
+   * Asks with the freshest token, and once more when it is refused and another one has come meanwhile.
+   *
+   * @throws when the API gives no answer within five seconds
+   */
   whoami(): Promise<Identity>;
 }
 
@@ -29,19 +33,26 @@ function signedTenant({ tenantId, tenantHeaderSecret }: ProtectedApiOptions): Re
 }
 
 export function createProtectedApi(options: ProtectedApiOptions): ProtectedApi {
+  const ask = async (token: string): Promise<Identity> => {
+    const response = await fetch(new URL('/v1/me', options.url), {
+      headers: { authorization: `Bearer ${token}`, ...signedTenant(options) },
+      signal: AbortSignal.timeout(DEADLINE_MS),
+      redirect: 'error',
+    });
+    if (response.status !== 200) {
+      await response.body?.cancel();
+      return { status: response.status };
+    }
+    const { sub } = (await response.json()) as { sub: string };
+    return { status: 200, sub };
+  };
   return {
     whoami: async () => {
-      const response = await fetch(new URL('/v1/me', options.url), {
-        headers: { authorization: `Bearer ${options.token}`, ...signedTenant(options) },
-        signal: AbortSignal.timeout(DEADLINE_MS),
-        redirect: 'error',
-      });
-      if (response.status !== 200) {
-        await response.body?.cancel();
-        return { status: response.status };
-      }
-      const { sub } = (await response.json()) as { sub: string };
-      return { status: 200, sub };
+      const token = await options.tokens.current();
+      const identity = await ask(token);
+      if (identity.status !== 401) return identity;
+      const other = await options.tokens.reread();
+      return other === token || other === '' ? identity : ask(other);
     },
   };
 }

@@ -3,6 +3,7 @@ import type { EpochMs } from '../clock.ts';
 import { WithheldError } from '../failure.ts';
 import { EgressRefusedError } from '../http/egress.ts';
 import { retryNotBefore } from '../http/retry-after.ts';
+import { HeldBackError } from './fly-pacer.ts';
 
 /** What went wrong with a call: a status, or why there is none. */
 export type CallProblem =
@@ -15,7 +16,9 @@ export type CallProblem =
   | { readonly kind: 'unreachable' }
   | { readonly kind: 'unreadable' }
   | { readonly kind: 'malformedToken' }
-  | { readonly kind: 'refusedHere'; readonly why: string };
+  | { readonly kind: 'refusedHere'; readonly why: string }
+  /** Not sent: Fly's rate limit would not have let it pass for so long. */
+  | { readonly kind: 'heldBack'; readonly waitMs: number };
 
 /**
  * A call of the Machines API that did not work. Carries nothing of the answer but its status and Fly's request
@@ -79,6 +82,7 @@ export async function answerTo<Body>(
 function problemOf(cause: unknown): CallProblem {
   if (cause instanceof MalformedTokenError) return { kind: 'malformedToken' };
   if (cause instanceof SyntaxError) return { kind: 'unreadable' };
+  if (cause instanceof HeldBackError) return { kind: 'heldBack', waitMs: cause.waitMs };
   if (cause instanceof EgressRefusedError) return { kind: 'refusedHere', why: cause.message };
   return { kind: 'unreachable' };
 }

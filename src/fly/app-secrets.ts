@@ -1,6 +1,7 @@
 import type { MachinesApi, SecretsVersion } from '@fly/machines-api';
 import type { SecretValue } from '../secret-value.ts';
 import { answerTo, MachinesApiError } from './api-call.ts';
+import { object } from './json-shape.ts';
 
 /** What a write of a secret answered. */
 export interface WrittenSecret {
@@ -8,6 +9,41 @@ export interface WrittenSecret {
   readonly secretsVersion: number;
   /** Fly's opaque digest of the value: to be compared with later ones of the same name, never computed. */
   readonly digest: string;
+}
+
+/** A secret as Fly lists it: its value stays there. */
+export interface ListedSecret {
+  readonly name: string;
+  /** As in `WrittenSecret`. */
+  readonly digest: string;
+}
+
+/**
+ * The secrets of an app.
+ *
+ * @throws {MachinesApiError} also for an answer with one entry that cannot be read: a secret that is there must
+ *   not be taken for one that is not
+ */
+export async function listSecrets(
+  api: MachinesApi,
+  app: string,
+  signal?: AbortSignal,
+): Promise<readonly ListedSecret[]> {
+  const action = 'list its secrets';
+  const call = api.GET('/apps/{app_name}/secrets', {
+    params: { path: { app_name: app } },
+    ...(signal && { signal }),
+  });
+  const { body, requestId } = await answerTo(action, call, signal);
+  // A list of none is `null` in Go's JSON.
+  const secrets = body?.secrets === null ? [] : body?.secrets;
+  if (Array.isArray(secrets) && secrets.every(isListed)) return secrets;
+  throw new MachinesApiError(action, { kind: 'unreadable' }, requestId);
+}
+
+function isListed(entry: unknown): entry is ListedSecret {
+  const { name, digest } = object(entry);
+  return typeof name === 'string' && typeof digest === 'string' && digest !== '';
 }
 
 /** Sets one secret of an app. Running machines keep the old value until they get a new version. */

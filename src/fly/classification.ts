@@ -25,6 +25,13 @@ export function classify(error: MachinesApiError, place: CallPlace): Failure<Del
       return unauthorized(error, place, 'The API token is empty or holds characters that no token has');
     case 'refusedHere':
       return refused(error, place, problem.why.replace(/\.$/, ''));
+    case 'heldBack':
+      return unavailable(
+        error,
+        place,
+        "not asked yet, to stay within Fly's rate limit",
+        place.now + Math.ceil(problem.waitMs),
+      );
     case 'unreadable':
       return unavailable(error, place, 'the answer could not be understood');
     case 'unreachable':
@@ -74,14 +81,19 @@ function isRefusal(status: number): boolean {
 }
 
 function unauthorized(error: MachinesApiError, { app }: CallPlace, what: string) {
-  const fix = `create a token with \`fly tokens create deploy -a ${app}\` and put it into the referenced Secret`;
   return failure(
     'Unauthorized',
-    `Fly app ${app}: could not ${error.action}. ${what}; ${fix}${reference(error)}.`,
+    `Fly app ${app}: could not ${error.action}. ${what}; ${newTokenAdvice(app)}${reference(error)}.`,
   );
 }
 
-function appNotFound(error: MachinesApiError, { app }: CallPlace) {
+/** The way out of nearly everything that can be wrong with an API token, as half a sentence. */
+export function newTokenAdvice(app: string): string {
+  return `create a token with \`fly tokens create deploy -a ${app}\` and put it into the referenced Secret`;
+}
+
+/** The app is not there for this API token. */
+export function appNotFound(error: MachinesApiError, { app }: Pick<CallPlace, 'app'>) {
   return failure(
     'AppNotFound',
     `Fly app ${app} does not exist, or not in the organization of the API token (HTTP 404); ` +
@@ -101,6 +113,7 @@ function describe(error: MachinesApiError, app: string, what: string): string {
   return `Fly app ${app}: could not ${error.action}: ${what}${reference(error)}.`;
 }
 
-function reference({ requestId }: MachinesApiError): string {
+/** Fly's id of the failed request in parentheses, to be put before the last full stop; empty without one. */
+export function reference({ requestId }: MachinesApiError): string {
   return requestId === undefined ? '' : ` (fly-request-id ${requestId})`;
 }

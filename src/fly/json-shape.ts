@@ -9,3 +9,10 @@ export function object(value: unknown): JsonObject {
 export function list(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
+
+/** The members of a JSON object that are texts; empty when it is none. */
+export function texts(value: unknown): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(object(value)).flatMap(([key, text]) => (typeof text === 'string' ? [[key, text]] : [])),
+  );
+}

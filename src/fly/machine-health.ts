@@ -29,3 +29,11 @@ export function crashedDown({ lastExit }: ObservedMachine): boolean {
   if (!lastExit || lastExit.requested) return false;
   return lastExit.code !== 0 || (lastExit.uptimeMs !== undefined && lastExit.uptimeMs < SMOKE_MS);
 }
+
+/**
+ * How long a process that got another token while it runs must stay well until that says something, in ms: each of
+ * its checks has run once more by then.
+ */
+export function proofMs({ checkIntervalMs }: ObservedMachine): number {
+  return SMOKE_MS + checkIntervalMs;
+}

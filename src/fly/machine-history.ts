@@ -23,6 +23,8 @@ export interface MachineHistory {
   readonly startedAt: EpochMs | undefined;
   /** The newest exit in the present version: one from before the last update says nothing about it. */
   readonly lastExit: ProcessExit | undefined;
+  /** When that exit was. */
+  readonly exitedAt: EpochMs | undefined;
 }
 
 interface MachineEvent {
@@ -42,23 +44,26 @@ export function observeHistory(machine: JsonObject): MachineHistory {
   return {
     changedAt: events[0]?.at ?? (Number.isNaN(updatedAt) ? undefined : updatedAt),
     startedAt: events.find(({ type }) => type === 'start')?.at,
-    lastExit: lastExit(events),
+    ...lastExit(events),
   };
 }
 
-function lastExit(events: readonly MachineEvent[]): ProcessExit | undefined {
+function lastExit(events: readonly MachineEvent[]): Pick<MachineHistory, 'lastExit' | 'exitedAt'> {
   const exitIndex = events.findIndex(({ type }) => type === 'exit');
   const changeIndex = events.findIndex(({ type }) => type === 'launch' || type === 'update');
   const exit = events[exitIndex];
-  if (!exit || (changeIndex !== -1 && changeIndex < exitIndex)) return undefined;
+  if (!exit || (changeIndex !== -1 && changeIndex < exitIndex)) {
+    return { lastExit: undefined, exitedAt: undefined };
+  }
   const start = events.slice(exitIndex).find(({ type }) => type === 'start');
   const monitored = object(object(exit.request.MonitorEvent).exit_event);
   const event = { ...object(exit.request.exit_event), ...monitored };
-  return {
+  const lastExit = {
     requested: event.requested_stop === true,
     code: typeof event.exit_code === 'number' ? event.exit_code : 0,
     restarting: event.restarting === true,
     restarts: typeof exit.request.restart_count === 'number' ? exit.request.restart_count : 0,
     uptimeMs: start && exit.at - start.at,
   };
+  return { lastExit, exitedAt: exit.at };
 }

@@ -1,13 +1,17 @@
 import type { EpochMs } from '../clock.ts';
-import { crashedDown, healthOfStarted } from './machine-health.ts';
+import { crashedDown, healthOfStarted, proofMs } from './machine-health.ts';
 import type { ObservedMachine } from './observed-machine.ts';
+import { type ReloadNote, readReloadNote } from './reload-note.ts';
 import { holdsVersion } from './rollout-marker.ts';
+import type { RolloutPolicy, RolloutTarget } from './rollout-site.ts';
 
 /** Where a machine stands in a rollout. */
 export type Standing =
   /** Holds the target and is as it should be: well, or at rest. */
   | 'current'
-  /** Not ours to touch: a helper of somebody's deploy, a one-shot, or on its way out. */
+  /** Got the target while it runs and is well so far, which says nothing yet. */
+  | 'proving'
+  /** Not to be touched: a helper of somebody's deploy, a one-shot, on its way out, or not asked for. */
   | 'skipped'
   /** Holds the target and is not well yet. */
   | 'settling'
@@ -15,7 +19,7 @@ export type Standing =
   | 'overdue'
   /** Holds the target and went down or keeps crashing. */
   | 'broken'
-  /** Lacks the target and runs (or should, in state `failed`): an update takes it down for a moment. */
+  /** Lacks the target and runs, or should (in state `failed`). */
   | 'running'
   /** Lacks the target and is at rest: an update costs nobody anything. */
   | 'resting'
@@ -24,19 +28,18 @@ export type Standing =
   /** Lacks the target and cannot be updated for now; holds up no other machine. */
   | 'held';
 
-/** What a machine is measured against. */
-export interface Measure {
-  /** At least this version of the app's secrets. */
-  readonly secretsVersion: number;
-  /** The metadata key of our marker. */
-  readonly marker: string;
+/** What a machine is measured against: the target, and the policy without what is secret in it. */
+export interface Measure extends RolloutTarget, Omit<RolloutPolicy, 'reload'> {
   readonly now: EpochMs;
-  /** How long an updated machine may take to become well, in ms. */
-  readonly machineTimeoutMs: number;
+  /** The metadata key of the note about the file that running machines re-read; only with Reload. */
+  readonly reloadNote?: string;
 }
 
 /** A transient state is left within minutes; one that lasts longer is stuck (`replacing` was seen for hours). */
 const STUCK_MS = 600_000;
+
+/** How far Fly's clock and ours may be apart. */
+const CLOCK_SKEW_MS = 5_000;
 
 const ENDING: ReadonlySet<string> = new Set(['launch_failed', 'destroying', 'destroyed']);
 const AT_REST: ReadonlySet<string> = new Set(['created', 'stopped', 'suspended']);
@@ -48,16 +51,35 @@ const HELPER_GROUPS: ReadonlySet<string | undefined> = new Set([
 
 /** Where `machine` stands; total over every state, known or not. */
 export function standingOf(machine: ObservedMachine, measure: Measure): Standing {
-  if (ENDING.has(machine.state) || machine.oneShot || isDeployHelper(machine)) return 'skipped';
+  if (isLeftAlone(machine, measure)) return 'skipped';
   if (!machine.reachable) return 'held';
-  return holdsVersion(machine, measure.marker, measure.secretsVersion)
-    ? standingWithTarget(machine, measure)
-    : standingWithout(machine, measure);
+  if (holdsVersion(machine, measure.marker, measure.secretsVersion)) {
+    return measure.strategy === 'Immediate' ? 'current' : standingWithTarget(machine, measure);
+  }
+  const note = noteOf(machine, measure);
+  return (note && standingWithFile(machine, note, measure)) ?? standingWithout(machine, measure);
+}
+
+/** When a machine in standing `proving` will have proven itself. */
+export function provenAt(machine: ObservedMachine, measure: Measure): EpochMs {
+  return (noteOf(machine, measure)?.at ?? measure.now) + proofMs(machine);
+}
+
+/** The note that the machine's file holds the target. */
+function noteOf(machine: ObservedMachine, { reloadNote, secretsVersion }: Measure): ReloadNote | undefined {
+  const note = reloadNote === undefined ? undefined : readReloadNote(machine, reloadNote);
+  return note && note.secretsVersion >= secretsVersion ? note : undefined;
 }
 
 /** Down on purpose: an update leaves it there (`skip_launch`), and nobody waits for it. */
 export function isAtRest({ state }: ObservedMachine): boolean {
   return AT_REST.has(state);
+}
+
+function isLeftAlone(machine: ObservedMachine, { includeUnmanaged }: Measure): boolean {
+  const { state, oneShot, metadata } = machine;
+  if (ENDING.has(state) || oneShot || isDeployHelper(machine)) return true;
+  return !includeUnmanaged && !metadata.has('fly_platform_version');
 }
 
 /**
@@ -82,8 +104,30 @@ function standingWithTarget(machine: ObservedMachine, measure: Measure): Standin
   return changedWithin(machine, measure.machineTimeoutMs, measure.now) ? 'settling' : 'overdue';
 }
 
-function standingWithout(machine: ObservedMachine, { now }: Measure): Standing {
-  if (machine.state === 'started') return machine.scheduled ? 'held' : 'running';
+/**
+ * A machine whose file was written: undefined when that was in an earlier boot, so that it lacks the target again;
+ * unless that boot ended because of it.
+ */
+function standingWithFile(
+  machine: ObservedMachine,
+  { sameBoot, at }: ReloadNote,
+  { now, machineTimeoutMs }: Measure,
+): Standing | undefined {
+  const proofEndsAt = at + proofMs(machine);
+  if (!sameBoot) {
+    const { exitedAt = 0 } = machine;
+    const thereupon = exitedAt > at - CLOCK_SKEW_MS && exitedAt < proofEndsAt;
+    return thereupon && crashedDown(machine) ? 'broken' : undefined;
+  }
+  const health = healthOfStarted(machine, now);
+  if (health === 'crashed') return 'broken';
+  if (health === 'unwell') return now - at < machineTimeoutMs ? 'settling' : 'overdue';
+  return now < proofEndsAt ? 'proving' : 'current';
+}
+
+function standingWithout(machine: ObservedMachine, { strategy, now }: Measure): Standing {
+  const disturbs = machine.scheduled && strategy !== 'Reload';
+  if (machine.state === 'started') return disturbs ? 'held' : 'running';
   if (machine.state === 'failed') return 'running';
   if (isAtRest(machine)) return 'resting';
   return changedWithin(machine, STUCK_MS, now) ? 'busy' : 'held';

@@ -1,4 +1,5 @@
 import { type Clock, sleep } from '../clock.ts';
+import type { MachineLease } from './machine-lease.ts';
 import { type Measure, standingOf } from './machine-standing.ts';
 import type { Machines } from './machines.ts';
 import type { ObservedMachine } from './observed-machine.ts';
@@ -12,9 +13,11 @@ const LOOK_INTERVAL_MS = 1_000;
 export interface Watch {
   readonly machines: Machines;
   readonly clock: Clock;
-  readonly measure: Omit<Measure, 'now'>;
+  readonly measure: () => Measure;
   /** Time on the monotonic clock at which to stop watching. */
   readonly until: number;
+  /** To be kept meanwhile. */
+  readonly lease: MachineLease | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -27,17 +30,23 @@ export async function watchMachine(
   watch: Watch,
   seen: ObservedMachine,
 ): Promise<ObservedMachine | undefined> {
-  const { machines, clock, signal } = watch;
+  const { machines, clock, signal, lease } = watch;
   let machine = seen;
   while (clock.monotonic() < watch.until) {
+    await lease?.keep();
     if (machine === seen || machine.state !== 'started') {
       const seconds = Math.ceil((watch.until - clock.monotonic()) / 1_000);
-      await machines.settled(machine.id, seen.instanceId, Math.min(WAIT_SECONDS, seconds), signal);
+      await machines.settled(
+        machine.id,
+        seen.instanceId,
+        Math.max(1, Math.min(WAIT_SECONDS, seconds)),
+        signal,
+      );
     }
     const fresh = await machines.get(machine.id, signal);
     if (!fresh) return undefined;
     machine = fresh.observed;
-    if (!needsWatching(machine, { ...watch.measure, now: clock.now() })) return machine;
+    if (!needsWatching(machine, watch.measure())) return machine;
     await sleep(clock, LOOK_INTERVAL_MS, signal);
     signal?.throwIfAborted();
   }

@@ -1,5 +1,5 @@
-import type { JsonObject } from '@fly/machines-api';
-import { list, object } from './json-shape.ts';
+import { configuredChecks, longestInterval } from './check-interval.ts';
+import { list, object, texts } from './json-shape.ts';
 import { type MachineHistory, observeHistory } from './machine-history.ts';
 
 /** One health check result as the machine reports it. */
@@ -24,6 +24,8 @@ export interface ObservedMachine extends MachineHistory {
   readonly scheduled: boolean;
   /** Number of checks that the config asks for, of the machine and of its services. */
   readonly checksConfigured: number;
+  /** Within this time each of them runs, in ms; 0 without checks. */
+  readonly checkIntervalMs: number;
   readonly checks: readonly CheckStatus[];
   /** Fly's id of the request that this was read with. */
   readonly requestId: string | undefined;
@@ -40,6 +42,7 @@ export function observeMachine(json: unknown, requestId?: string): ObservedMachi
   const { id, instance_id: instanceId, state, host_status: hostStatus } = machine;
   if (typeof id !== 'string' || !ID.test(id) || typeof instanceId !== 'string') return undefined;
   const config = object(machine.config);
+  const configured = configuredChecks(config);
   return {
     id,
     instanceId,
@@ -48,16 +51,12 @@ export function observeMachine(json: unknown, requestId?: string): ObservedMachi
     metadata: texts(object(machine.config ?? machine.incomplete_config).metadata),
     oneShot: config.auto_destroy === true,
     scheduled: typeof config.schedule === 'string' && config.schedule !== '',
-    checksConfigured: checksConfigured(config),
+    checksConfigured: configured.length,
+    checkIntervalMs: longestInterval(configured),
     checks: checkResults(machine.checks),
     ...observeHistory(machine),
     requestId,
   };
-}
-
-function checksConfigured(config: JsonObject): number {
-  const ofServices = list(config.services).map((service) => list(object(service).checks).length);
-  return ofServices.reduce((sum, count) => sum + count, Object.keys(object(config.checks)).length);
 }
 
 function checkResults(checks: unknown): CheckStatus[] {
@@ -65,10 +64,4 @@ function checkResults(checks: unknown): CheckStatus[] {
     .map(object)
     .filter(({ name }) => !(typeof name === 'string' && name.startsWith(INVENTED_CHECK)))
     .map(({ status }) => (status === 'passing' ? 'passing' : 'failing'));
-}
-
-function texts(value: unknown): Map<string, string> {
-  return new Map(
-    Object.entries(object(value)).flatMap(([key, text]) => (typeof text === 'string' ? [[key, text]] : [])),
-  );
 }

@@ -1,6 +1,8 @@
-import { healthOfStarted } from './machine-health.ts';
-import { type Measure, type Standing, standingOf } from './machine-standing.ts';
+import type { EpochMs } from '../clock.ts';
+import { type Measure, provenAt } from './machine-standing.ts';
 import type { ObservedMachine } from './observed-machine.ts';
+import { type Batch, nextBatch, type Ranks, ranksOf, restingBatch } from './rollout-batch.ts';
+import { type Spearhead, spearheadOf } from './spearhead.ts';
 
 /** Machines by where they stand; those in none of the other three still lack the target or settle. */
 export interface MachineCount {
@@ -10,14 +12,15 @@ export interface MachineCount {
   readonly failed: number;
 }
 
-/** The one thing to do next. */
+/** What to do next. */
 export type NextAction =
+  | Batch
   /** Every machine that counts holds the target. */
   | { readonly do: 'finish' }
-  /** Give this machine a new version. */
-  | { readonly do: 'update'; readonly machine: ObservedMachine }
-  /** Touch nothing until this one is well; `overdue` when it should have been by now. */
-  | { readonly do: 'watch'; readonly machine: ObservedMachine; readonly overdue: boolean }
+  /** Touch no more until one of these is well, at the earliest at `dueAt` when only time can tell. */
+  | { readonly do: 'watch'; readonly machines: readonly ObservedMachine[]; readonly dueAt?: EpochMs }
+  /** Touch nothing until this one is well: it should have been by now. */
+  | { readonly do: 'watchOverdue'; readonly machine: ObservedMachine }
   /** Touch nothing more: this one went down with the target. */
   | { readonly do: 'halt'; readonly machine: ObservedMachine }
   /** Somebody else is changing this one. */
@@ -28,53 +31,47 @@ export type NextAction =
 /** Where a rollout is and how it goes on. */
 export interface RolloutPlan {
   readonly machines: MachineCount;
+  readonly spearhead: Spearhead | undefined;
   readonly next: NextAction;
 }
 
 /**
  * Decides what a rollout does next, from nothing but the machines as observed: so it resumes after any crash.
  *
- * Running machines go one at a time, each only when the one before is well, those that are down already first.
- * Machines at rest come last: by then the value has proven itself, and they need no waiting.
+ * One running machine goes first and alone; once it is well, the others follow, no more at a time than may be
+ * down, and then those at rest. One that goes down with the target ends the rollout.
  */
 export function planRollout(fleet: readonly ObservedMachine[], measure: Measure): RolloutPlan {
-  const byStanding = Map.groupBy(sorted(fleet, measure), (machine) => standingOf(machine, measure));
-  const count = (standing: Standing) => byStanding.get(standing)?.length ?? 0;
-  return {
-    machines: {
-      total: fleet.length,
-      current: count('current'),
-      skipped: count('skipped'),
-      failed: count('broken'),
-    },
-    next: nextAction((standing) => byStanding.get(standing)?.[0]),
+  const ranks = ranksOf(fleet, measure);
+  const spearhead = spearheadOf(fleet, measure);
+  const machines = {
+    total: fleet.length,
+    current: ranks('current').length + ranks('proving').length,
+    skipped: ranks('skipped').length,
+    failed: ranks('broken').length,
   };
+  return { machines, spearhead, next: nextAction(ranks, spearhead?.state === 'proven', measure) };
 }
 
-function nextAction(first: (standing: Standing) => ObservedMachine | undefined): NextAction {
-  const policy: readonly (readonly [Standing, (machine: ObservedMachine) => NextAction])[] = [
-    ['broken', (machine) => ({ do: 'halt', machine })],
-    ['overdue', (machine) => ({ do: 'watch', machine, overdue: true })],
-    ['settling', (machine) => ({ do: 'watch', machine, overdue: false })],
-    ['running', (machine) => stepAsideFor(first('busy')) ?? { do: 'update', machine }],
-    ['resting', (machine) => ({ do: 'update', machine })],
-    ['busy', (machine) => ({ do: 'stepAside', machine })],
-    ['held', (machine) => ({ do: 'postpone', machine })],
-  ];
-  for (const [standing, action] of policy) {
-    const machine = first(standing);
-    if (machine) return action(machine);
+function nextAction(ranks: Ranks, proven: boolean, measure: Measure): NextAction {
+  const [broken] = ranks('broken');
+  if (broken) return { do: 'halt', machine: broken };
+  const [overdue] = ranks('overdue');
+  if (overdue) return { do: 'watchOverdue', machine: overdue };
+  const batch = nextBatch(ranks, proven, measure);
+  if (batch) return batch;
+  const settling = ranks('settling');
+  const proving = proven ? [] : ranks('proving');
+  if (settling.length > 0) return { do: 'watch', machines: [...settling, ...proving] };
+  if (proving.length > 0) {
+    const dueAt = Math.min(...proving.map((machine) => provenAt(machine, measure)));
+    return { do: 'watch', machines: proving, dueAt };
   }
-  return { do: 'finish' };
-}
-
-/** A machine under somebody's change may be down: taking another one down as well could be one too many. */
-function stepAsideFor(busy: ObservedMachine | undefined): NextAction | undefined {
-  return busy && { do: 'stepAside', machine: busy };
-}
-
-function sorted(fleet: readonly ObservedMachine[], { now }: Measure): readonly ObservedMachine[] {
-  const serving = (machine: ObservedMachine) =>
-    Number(machine.state === 'started' && healthOfStarted(machine, now) === 'well');
-  return fleet.toSorted((a, b) => serving(a) - serving(b) || (a.id < b.id ? -1 : 1));
+  const [busy] = ranks('busy');
+  const blocked = ranks('running').length > 0;
+  const resting = blocked ? undefined : restingBatch(ranks);
+  if (resting) return resting;
+  if (busy) return { do: 'stepAside', machine: busy };
+  const [held] = ranks('held');
+  return held ? { do: 'postpone', machine: held } : { do: 'finish' };
 }

@@ -2,6 +2,7 @@ import type { EpochMs } from '../clock.ts';
 import { type DeliveryFailureReason, type Failure, failure } from '../failure.ts';
 import type { ObservedMachine } from './observed-machine.ts';
 import type { MachineCount, RolloutPlan } from './rollout-plan.ts';
+import type { Spearhead } from './spearhead.ts';
 
 /** What one call of `advanceRollout` left behind. */
 export interface RolloutProgress {
@@ -14,8 +15,27 @@ export interface RolloutProgress {
   readonly state: 'done' | 'advanced' | 'waiting' | 'failed';
   readonly retryAt?: EpochMs;
   readonly failure?: Failure<DeliveryFailureReason>;
-  /** Id of the machine that this call gave a new version. */
-  readonly updatedMachine?: string;
+  /** How the target fares where it was tried; absent before that, with Immediate, and when all is done. */
+  readonly spearhead?: Spearhead;
+  /** The machine that a failed rollout failed at. */
+  readonly failedMachine?: FailedMachine;
+  /** Ids of the machines that this call gave the target to. */
+  readonly updatedMachines?: readonly string[];
+}
+
+/** A machine by its id, and Fly's id of the request that told. */
+export interface FailedMachine {
+  readonly id: string;
+  readonly requestId?: string;
+}
+
+/** What went wrong at a machine so that the rollout has failed. */
+export interface Mishap {
+  readonly machine: ObservedMachine;
+  /** A predicate of the machine: "did not become healthy in time". */
+  readonly what: string;
+  /** The machine got the target and did not stand it, as against never having got it. */
+  readonly refused: boolean;
 }
 
 /** Where and when, for messages and times. */
@@ -30,54 +50,62 @@ const LOOK_AGAIN_MS = 5_000;
 const POSTPONED_MS = 60_000;
 
 /** The progress that a plan stands for, when nothing is done about its next action now. */
-export function progressOf({ machines, next }: RolloutPlan, place: ProgressPlace): RolloutProgress {
+export function progressOf(plan: RolloutPlan, place: ProgressPlace): RolloutProgress {
+  const { machines, next } = plan;
   switch (next.do) {
     case 'finish':
       return { machines, state: 'done' };
     case 'update':
-      return { machines, state: 'advanced' };
-    case 'watch':
-      if (next.overdue)
-        return failedProgress(machines, next.machine, 'did not become healthy in time', place);
-      return waitingProgress(machines, place);
-    case 'halt':
-      return failedProgress(machines, next.machine, downfall(next.machine), place);
+    case 'reload':
+      return { ...standOf(plan), state: 'advanced' };
+    case 'watch': {
+      const waiting = waitingProgress(plan, place);
+      const dueAt = next.dueAt ?? Number.POSITIVE_INFINITY;
+      return { ...waiting, retryAt: Math.min(place.now + LOOK_AGAIN_MS, Math.max(place.now, dueAt)) };
+    }
     case 'stepAside':
-      return waitingProgress(machines, place);
+      return waitingProgress(plan, place);
+    case 'watchOverdue':
+      return failedProgress(plan, overdue(next.machine), place);
+    case 'halt':
+      return failedProgress(plan, downfall(next.machine), place);
     case 'postpone':
-      return postponed(machines, next.machine, place);
+      return postponed(plan, next.machine, place);
   }
 }
 
-/** A failed rollout: `what` became of `machine` after it had been given the secret. */
+/** A rollout that failed at one machine. */
 export function failedProgress(
-  machines: MachineCount,
-  machine: ObservedMachine,
-  what: string,
+  plan: RolloutPlan,
+  { machine, what, refused }: Mishap,
   { app }: ProgressPlace,
 ): RolloutProgress {
   const message =
     `Fly app ${app}: machine ${machine.id} ${what}; no further machine is touched. ` +
     `See \`fly logs -a ${app} --machine ${machine.id}\`${reference(machine)}.`;
-  const failed = Math.max(machines.failed, 1);
+  const { id, requestId } = machine;
+  const unproven = plan.spearhead?.state !== 'proven';
   return {
-    machines: { ...machines, failed },
+    ...standOf(plan),
+    ...(unproven && refused && { spearhead: { machineId: id, state: 'refused' } }),
+    machines: { ...plan.machines, failed: Math.max(plan.machines.failed, 1) },
     state: 'failed',
     failure: failure('RolloutFailed', message),
+    failedMachine: { id, ...(requestId !== undefined && { requestId }) },
   };
 }
 
 /** Nothing to do for the moment; `failure` is what is in the way, which is no failure of the rollout. */
 export function waitingProgress(
-  machines: MachineCount,
+  plan: RolloutPlan,
   { now }: ProgressPlace,
   failure?: Failure<DeliveryFailureReason>,
 ): RolloutProgress {
   const retryAt = failure?.notBefore ?? now + LOOK_AGAIN_MS;
-  return { machines, state: 'waiting', retryAt, ...(failure && { failure }) };
+  return { ...standOf(plan), state: 'waiting', retryAt, ...(failure && { failure }) };
 }
 
-function postponed(machines: MachineCount, machine: ObservedMachine, place: ProgressPlace): RolloutProgress {
+function postponed(plan: RolloutPlan, machine: ObservedMachine, place: ProgressPlace): RolloutProgress {
   const why = machine.reachable
     ? `cannot be updated in state ${machine.state}`
     : 'is on a host that does not answer';
@@ -85,11 +113,21 @@ function postponed(machines: MachineCount, machine: ObservedMachine, place: Prog
     `Fly app ${place.app}: machine ${machine.id} ${why} and still has the previous secret; every other machine ` +
     `is up to date${reference(machine)}.`;
   const notBefore = place.now + POSTPONED_MS;
-  return waitingProgress(machines, place, failure('PlatformUnavailable', message, notBefore));
+  return waitingProgress(plan, place, failure('PlatformUnavailable', message, notBefore));
 }
 
-function downfall({ state }: ObservedMachine): string {
-  return state === 'started' ? 'restarts over and over' : `is ${state} after its process failed`;
+function standOf({ machines, spearhead }: RolloutPlan): Pick<RolloutProgress, 'machines' | 'spearhead'> {
+  return { machines, ...(spearhead && { spearhead }) };
+}
+
+function overdue(machine: ObservedMachine): Mishap {
+  return { machine, what: 'did not become healthy in time', refused: true };
+}
+
+function downfall(machine: ObservedMachine): Mishap {
+  const { state } = machine;
+  const what = state === 'started' ? 'restarts over and over' : `is ${state} after its process failed`;
+  return { machine, what, refused: true };
 }
 
 function reference({ requestId }: ObservedMachine): string {

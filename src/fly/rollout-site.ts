@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { SecretValue } from '../secret-value.ts';
 import type { Machines } from './machines.ts';
 
 /** What a rollout is to reach. */
@@ -9,12 +10,33 @@ export interface RolloutTarget {
   readonly marker: string;
 }
 
-/** Bounds of a rollout, in ms. */
-export interface RolloutLimits {
-  /** How long one call may watch a machine; the calls to Fly that it makes come on top. */
-  readonly watchMs: number;
-  /** How long an updated machine may take to become well. */
+/** How careful a rollout is. */
+export interface RolloutPolicy {
+  /**
+   * Rolling: updated under a lease, healthy one after the other. Immediate: all at once, nobody waits.
+   * Reload: running machines get the value by exec and keep running, resting ones as in Rolling.
+   */
+  readonly strategy: 'Rolling' | 'Immediate' | 'Reload';
+  /** Running machines that may be down at once: a count (1..) or a share in percent (rounded up, as flyctl does). */
+  readonly maxUnavailable: { readonly count: number } | { readonly percent: number };
+  /** How long a machine may take to become well with the target, in ms. */
   readonly machineTimeoutMs: number;
+  /** Whether machines without `fly_platform_version` (not managed by Fly Launch) are rolled, too. */
+  readonly includeUnmanaged: boolean;
+  /** With Reload, and only then: absolute path of the file that running machines re-read, and its content. */
+  readonly reload?: ReloadFile;
+}
+
+/** A file that a process re-reads while it runs. */
+export interface ReloadFile {
+  readonly path: string;
+  readonly value: SecretValue;
+}
+
+/** Bounds of one call. */
+export interface RolloutLimits {
+  /** How long it may watch machines, in ms; the calls to Fly that it makes come on top. */
+  readonly watchMs: number;
 }
 
 /** Where a rollout takes place. */

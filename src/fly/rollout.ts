@@ -1,38 +1,69 @@
-import { sleep } from '../clock.ts';
 import { MachinesApiError } from './api-call.ts';
-import { classify } from './classification.ts';
+import { reloadMachine } from './machine-reload.ts';
+import { updateMachine } from './machine-update.ts';
 import type { ObservedMachine } from './observed-machine.ts';
-import type { RolloutProgress } from './rollout-progress.ts';
-import type { RolloutSite, RolloutTarget } from './rollout-site.ts';
+import { conclude, type Outcome } from './rollout-outcome.ts';
+import type { Mishap, RolloutProgress } from './rollout-progress.ts';
+import type { RolloutPolicy, RolloutSite, RolloutTarget } from './rollout-site.ts';
 import { RolloutTurn } from './rollout-turn.ts';
 
+/** What a rollout is to reach, and how. */
+export interface RolloutOrder {
+  readonly target: RolloutTarget;
+  readonly policy: RolloutPolicy;
+}
+
 /**
- * Takes a rollout one step further: updates at most one machine, or watches the one that is to become well.
- * Everything it needs to know it observes, so it may be stopped at any point and called again.
+ * Takes a rollout one step further: gives the target to the machines that may have it now, or watches those that
+ * are to become well. Everything it needs to know it observes, so it may be stopped at any point and called again.
  *
  * @throws {MachinesApiError} when Fly cannot be asked; what merely stands in the way is `waiting`
  */
 export async function advanceRollout(
   site: RolloutSite,
-  target: RolloutTarget,
+  order: RolloutOrder,
   signal?: AbortSignal,
 ): Promise<RolloutProgress> {
   const fleet = await listPatiently(site, signal);
-  return new RolloutTurn({ ...site, target, signal }, fleet).take();
+  const turn = new RolloutTurn({ ...site, ...order, signal }, fleet);
+  return conclude(turn, await act(turn));
 }
 
-/** A list costs one request of a budget that refills every second: a short 429 is waited out on the spot. */
-async function listPatiently(site: RolloutSite, signal?: AbortSignal): Promise<ObservedMachine[]> {
-  const { app, clock, limits, machines } = site;
+function act(turn: RolloutTurn): Promise<Outcome[]> {
+  const { next } = turn.plan();
+  switch (next.do) {
+    case 'update':
+      return together(next.machines, ({ id }) => updateMachine(turn, id));
+    case 'reload':
+      return together(next.machines, ({ id }) => reloadMachine(turn, id));
+    case 'watch':
+      return together(next.machines, (machine) => watch(turn, machine));
+    case 'watchOverdue':
+      return together([next.machine], (machine) => watch(turn, machine));
+    default:
+      return Promise.resolve([]);
+  }
+}
+
+async function watch(turn: RolloutTurn, machine: ObservedMachine): Promise<undefined> {
+  await turn.observe(machine);
+}
+
+/** All at the same time; none is left in the middle because another failed. */
+async function together(
+  machines: readonly ObservedMachine[],
+  work: (machine: ObservedMachine) => Promise<Mishap | undefined>,
+): Promise<Outcome[]> {
+  const results = await Promise.allSettled(machines.map(work));
+  return results.map((result, index) => ({ machineId: machines[index]?.id ?? '', result }));
+}
+
+/** A list costs one request of a budget that refills every second: a short 429 is waited out, as paced. */
+async function listPatiently({ machines }: RolloutSite, signal?: AbortSignal): Promise<ObservedMachine[]> {
   try {
     return await machines.list(signal);
   } catch (error) {
     if (!(error instanceof MachinesApiError && error.hasStatus(429))) throw error;
-    const now = clock.now();
-    const pauseMs = (classify(error, { app, now }).notBefore ?? now) - now;
-    if (pauseMs > limits.watchMs) throw error;
-    await sleep(clock, pauseMs, signal);
-    signal?.throwIfAborted();
     return machines.list(signal);
   }
 }

@@ -10,6 +10,7 @@ import type { CallLimits } from '../../src/http/egress.ts';
 import { Response } from '../../src/http/undici.ts';
 import { TOKEN_REQUEST_LIMITS, type TokenRequest } from '../../src/oauth/token-request.ts';
 import { SecretValue } from '../../src/secret-value.ts';
+import { ROLLING } from '../fly/policy-fixture.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 const FLY = 'https://fly.test';
@@ -124,7 +125,10 @@ test('without the Lease Fly is not written to, which is no failure of Fly', asyn
 test('without the Lease a rollout may look, with time to wait for a machine, but not touch', async () => {
   lease = 0;
   answer = () => Response.json([{ id: 'm1', state: 'started', instance_id: 'v1', config: { image: 'i' } }]);
-  await assert.rejects(flyApp().advanceRollout({ secretsVersion: 7, marker: 'marker' }), FencedError);
+  await assert.rejects(
+    flyApp().advanceRollout({ secretsVersion: 7, marker: 'marker' }, ROLLING),
+    FencedError,
+  );
   assert.deepEqual(
     sent.map(({ method, deadlineMs }) => [method, deadlineMs]),
     [['GET', FLY_CALL_DEADLINE_MS]],

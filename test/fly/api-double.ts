@@ -1,5 +1,6 @@
 import nock from 'nock';
 import { createFlyApp, type FlyApp } from '../../src/fly/fly-app.ts';
+import type { FlyPacer } from '../../src/fly/fly-pacer.ts';
 import type { RolloutLimits } from '../../src/fly/rollout-site.ts';
 import { fetch } from '../../src/http/undici.ts';
 import { SecretValue } from '../../src/secret-value.ts';
@@ -9,7 +10,7 @@ export const APP = 'toolbridge-mcp';
 export const API_TOKEN = 'fm2_canary-api-token';
 const BASE_URL = 'https://api.fly.test';
 
-export type Action = 'secret' | 'secrets' | 'list' | 'get' | 'lease' | 'release' | 'update' | 'wait';
+export type Action = (typeof ROUTES)[number][0];
 
 /** A request as Fly got it. */
 export interface Call {
@@ -28,16 +29,21 @@ export interface Answer {
 
 type Behaviour = (call: Call) => Answer | Error | undefined;
 
-const ROUTES: readonly (readonly [Action, string, RegExp])[] = [
+const ROUTES = [
   ['secret', 'POST', /\/secrets\/[^/]+$/],
   ['secrets', 'POST', /\/secrets$/],
+  ['secretList', 'GET', /\/secrets$/],
+  ['token', 'GET', /\/tokens\/current$/],
   ['list', 'GET', /\/machines$/],
   ['get', 'GET', /\/machines\/([^/]+)$/],
   ['update', 'POST', /\/machines\/([^/]+)$/],
   ['lease', 'POST', /\/machines\/([^/]+)\/lease$/],
   ['release', 'DELETE', /\/machines\/([^/]+)\/lease$/],
   ['wait', 'GET', /\/machines\/([^/]+)\/wait$/],
-];
+  ['versions', 'GET', /\/machines\/([^/]+)\/versions$/],
+  ['exec', 'POST', /\/machines\/([^/]+)\/exec$/],
+  ['note', 'POST', /\/machines\/([^/]+)\/metadata\/[^/]+$/],
+] as const;
 
 /** The Machines API for one test: answers from `behaviours`, first those queued for once, then the standing one. */
 export class ApiDouble {
@@ -70,7 +76,7 @@ export class ApiDouble {
     return this.calls.filter((call) => call.action === action);
   }
 
-  app(options: { apiToken?: string; limits?: Partial<RolloutLimits> } = {}): FlyApp {
+  app(options: { apiToken?: string; limits?: Partial<RolloutLimits>; pacer?: FlyPacer } = {}): FlyApp {
     return createFlyApp({
       baseUrl: BASE_URL,
       app: APP,
@@ -79,6 +85,7 @@ export class ApiDouble {
       clock: this.clock,
       userAgent: 'tokenbinding-controller/test',
       ...(options.limits && { limits: options.limits }),
+      ...(options.pacer && { pacer: options.pacer }),
     });
   }
 

@@ -20,6 +20,8 @@ export class FleetDouble extends ApiDouble {
   readonly machines = new Map<string, FleetMachine>();
   /** Machine ids under a lease, with its nonce. */
   readonly leases = new Map<string, string>();
+  /** Every version that a machine had or was to have, by machine id. */
+  readonly versions = new Map<string, { version: string; user_config: Json }[]>();
   boot: Boot = (machine) => this.started(machine);
 
   constructor() {
@@ -30,6 +32,9 @@ export class FleetDouble extends ApiDouble {
     this.always('release', (call) => this.#with(call, () => this.#release(call)));
     this.always('update', (call) => this.#with(call, (machine) => this.#update(machine, call)));
     this.always('wait', { status: 200, body: { ok: true } });
+    this.always('versions', (call) => this.#with(call, ({ id }) => this.#versionsOf(id)));
+    this.always('exec', (call) => this.#with(call, (machine) => this.#exec(machine)));
+    this.always('note', (call) => this.#with(call, (machine) => this.#note(machine, call)));
   }
 
   /** Adds a machine with one health check; started and well unless `change` says otherwise. */
@@ -72,8 +77,27 @@ export class FleetDouble extends ApiDouble {
     return machine ? answer(machine) : { status: 404, body: { error: 'machine not found' } };
   }
 
-  #lease({ machine = '' }: Call): Answer {
-    if (this.leases.has(machine)) return { status: 409, body: { error: 'aborted: lease currently held' } };
+  #versionsOf(id: string): Answer {
+    return { status: 200, body: this.versions.get(id) ?? [] };
+  }
+
+  #exec({ id, state }: FleetMachine): Answer {
+    if (this.leases.has(id)) return { status: 409, body: { error: 'aborted: lease currently held' } };
+    if (state !== 'started') return { status: 412, body: { error: 'failed_precondition: not started' } };
+    return { status: 200, body: { exit_code: 0, stdout: 'canary-out', stderr: 'canary-err' } };
+  }
+
+  #note(machine: FleetMachine, { url, body }: Call): Answer {
+    const key = decodeURIComponent(url.pathname.split('/').at(-1) ?? '');
+    machine.config.metadata = { ...machine.config.metadata, [key]: String(body.value) };
+    return { status: 204 };
+  }
+
+  #lease({ machine = '', headers }: Call): Answer {
+    const held = this.leases.get(machine);
+    const nonceGiven = headers.get('fly-machine-lease-nonce');
+    if (held !== undefined && nonceGiven === held) return { status: 201, body: { data: { nonce: held } } };
+    if (held !== undefined) return { status: 409, body: { error: 'aborted: lease currently held' } };
     const nonce = `nonce-${machine}-${this.calls.length}`;
     this.leases.set(machine, nonce);
     return { status: 201, body: { status: 'success', data: { nonce } } };
@@ -90,7 +114,13 @@ export class FleetDouble extends ApiDouble {
     if (lease !== undefined && call.headers.get('fly-machine-lease-nonce') !== lease) return { status: 409 };
     if (call.body.current_version !== machine.instance_id) return { status: 412 };
     const number = Number(machine.instance_id.split('v')[1]) + 1;
-    Object.assign(machine, { instance_id: `${machine.id}v${number}`, config: call.body.config, checks: [] });
+    const version = `${machine.id}v${number}`;
+    const config = call.body.config as Json;
+    this.versions.set(machine.id, [
+      ...(this.versions.get(machine.id) ?? []),
+      { version, user_config: config },
+    ]);
+    Object.assign(machine, { instance_id: version, config, checks: [] });
     if (call.body.skip_launch === true) machine.events = [{ type: 'update', timestamp: this.clock.now() }];
     else this.boot(machine, call);
     return { status: 200, body: structuredClone(machine) };

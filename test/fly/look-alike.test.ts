@@ -9,6 +9,7 @@ import type { RolloutProgress } from '../../src/fly/rollout-progress.ts';
 import { createEgress, type Egress } from '../../src/http/egress.ts';
 import { SecretValue } from '../../src/secret-value.ts';
 import { CONFIG } from '../sandbox/fixtures/fly-world.ts';
+import { ROLLING } from './policy-fixture.ts';
 
 const PROGRAM = new URL('../sandbox/fixtures/machine.ts', import.meta.url).pathname;
 const APP = 'shop';
@@ -71,7 +72,7 @@ test('unsetting the secret removes it, twice is no error', async () => {
 
 async function rollOut(secretsVersion: number): Promise<RolloutProgress> {
   for (;;) {
-    const progress = await app.advanceRollout({ secretsVersion, marker: ROLLOUT_MARKER });
+    const progress = await app.advanceRollout({ secretsVersion, marker: ROLLOUT_MARKER }, ROLLING);
     if (progress.state === 'waiting') await pause((progress.retryAt ?? 0) - Date.now());
     else if (progress.state !== 'advanced') return progress;
   }

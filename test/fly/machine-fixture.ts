@@ -1,9 +1,10 @@
 import type { Measure } from '../../src/fly/machine-standing.ts';
 import type { ObservedMachine } from '../../src/fly/observed-machine.ts';
 import { markerFor } from '../../src/fly/rollout-marker.ts';
+import { ROLLING } from './policy-fixture.ts';
 
 export const NOW = Date.UTC(2026, 0, 15, 10, 30, 17, 250);
-export const MEASURE: Measure = { secretsVersion: 7, marker: 'marker', now: NOW, machineTimeoutMs: 300_000 };
+export const MEASURE: Measure = { ...ROLLING, secretsVersion: 7, marker: 'marker', now: NOW };
 
 /** A started machine that is well and lacks the target, with `change` applied. */
 export function aMachine(change: Partial<ObservedMachine> = {}): ObservedMachine {
@@ -16,10 +17,12 @@ export function aMachine(change: Partial<ObservedMachine> = {}): ObservedMachine
     oneShot: false,
     scheduled: false,
     checksConfigured: 1,
+    checkIntervalMs: 10_000,
     checks: ['passing'],
     changedAt: NOW - 60_000,
     startedAt: NOW - 60_000,
     lastExit: undefined,
+    exitedAt: undefined,
     requestId: 'req-1',
     ...change,
   };

@@ -17,6 +17,9 @@ const FORMS: readonly (readonly [given: string, sent: string])[] = [
   ['fo1_user,fm2_abc', 'FlyV1 fo1_user,fm2_abc'],
   ['fo1_user', 'Bearer fo1_user'],
   ['Bearer fo1_user\r\n', 'Bearer fo1_user'],
+  ['"FlyV1 fm2_abc,fm2_discharge"\n', 'FlyV1 fm2_abc,fm2_discharge'],
+  ["FlyV1 'fm2_abc,fm2_discharge'", 'FlyV1 fm2_abc,fm2_discharge'],
+  ['"fm2_abc","fm2_discharge"', 'FlyV1 fm2_abc,fm2_discharge'],
 ];
 
 for (const [given, sent] of FORMS) {
@@ -25,7 +28,18 @@ for (const [given, sent] of FORMS) {
   });
 }
 
-for (const given of ['', ' \n', 'FlyV1 ', 'canary one', 'canary\nsecond line', 'canary\u{1f600}', ',']) {
+for (const given of [
+  '',
+  ' \n',
+  'FlyV1 ',
+  'canary one',
+  'canary\nsecond line',
+  'canary\u{1f600}',
+  ',',
+  '"canary',
+  "can'ary",
+  '""',
+]) {
   test(`${JSON.stringify(given)} is refused as an API token without being quoted`, () => {
     assert.throws(
       () => authorizationHeader(given),

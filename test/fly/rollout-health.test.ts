@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FleetDouble } from './fleet-double.ts';
+import { ROLLING } from './policy-fixture.ts';
 
 const TARGET = { secretsVersion: 7, marker: 'marker' };
 const MINUTES = 60_000;
@@ -14,13 +15,13 @@ test('a machine whose check never passes is waited for, then fails the rollout a
     machine.checks = [{ name: 'alive', status: 'critical', output: 'canary-body' }];
   };
 
-  const first = await fly.app().advanceRollout(TARGET);
+  const first = await fly.app().advanceRollout(TARGET, ROLLING);
   assert.equal(first.state, 'waiting');
   assert.equal(first.retryAt, fly.clock.now() + 5_000);
   assert.equal(first.failure, undefined);
 
   await fly.clock.advance(5 * MINUTES);
-  const last = await fly.app().advanceRollout(TARGET);
+  const last = await fly.app().advanceRollout(TARGET, ROLLING);
   assert.equal(last.state, 'failed');
   assert.equal(last.failure?.reason, 'RolloutFailed');
   assert.match(
@@ -40,7 +41,7 @@ test('an empty list of results says nothing about a machine that has checks', as
     machine.checks = [{ name: 'bg_deployments_compat_1', status: 'passing' }];
   };
 
-  assert.equal((await fly.app().advanceRollout(TARGET)).state, 'waiting');
+  assert.equal((await fly.app().advanceRollout(TARGET, ROLLING)).state, 'waiting');
 });
 
 test('a machine without checks is well when it has been up for ten seconds', async () => {
@@ -52,7 +53,10 @@ test('a machine without checks is well when it has been up for ten seconds', asy
   };
   const startedAt = fly.clock.now();
 
-  assert.equal((await fly.app({ limits: { watchMs: 20_000 } }).advanceRollout(TARGET)).state, 'done');
+  assert.equal(
+    (await fly.app({ limits: { watchMs: 20_000 } }).advanceRollout(TARGET, ROLLING)).state,
+    'done',
+  );
   assert.ok(fly.clock.now() - startedAt >= 10_000);
 });
 
@@ -69,7 +73,7 @@ test('a machine that recovers late lets the rollout go on', async () => {
     return { status: 200, body: machine };
   });
 
-  assert.equal((await fly.app().advanceRollout(TARGET)).state, 'done');
+  assert.equal((await fly.app().advanceRollout(TARGET, ROLLING)).state, 'done');
 });
 
 test('a machine that goes down after its update fails the rollout at once', async () => {
@@ -81,11 +85,11 @@ test('a machine that goes down after its update fails the rollout at once', asyn
     fly.exited(machine, { exit_code: 1 });
   };
 
-  const progress = await fly.app().advanceRollout(TARGET);
+  const progress = await fly.app().advanceRollout(TARGET, ROLLING);
   assert.equal(progress.state, 'failed');
   assert.match(progress.failure?.message ?? '', /machine m1 went down/);
 
-  const again = await fly.app().advanceRollout(TARGET);
+  const again = await fly.app().advanceRollout(TARGET, ROLLING);
   assert.equal(again.state, 'failed');
   assert.equal(fly.made('update').length, 1);
 });
@@ -98,7 +102,7 @@ test('a machine that the proxy stops when idle, after its update, is current', a
     fly.exited(machine, { exit_code: 0, requested_stop: true });
   };
 
-  assert.equal((await fly.app().advanceRollout(TARGET)).state, 'done');
+  assert.equal((await fly.app().advanceRollout(TARGET, ROLLING)).state, 'done');
 });
 
 test('a machine that restarts over and over fails the rollout without waiting for the timeout', async () => {
@@ -114,7 +118,7 @@ test('a machine that restarts over and over fails the rollout without waiting fo
     });
   };
 
-  const progress = await fly.app().advanceRollout(TARGET);
+  const progress = await fly.app().advanceRollout(TARGET, ROLLING);
 
   assert.equal(progress.state, 'failed');
   assert.match(progress.failure?.message ?? '', /machine m1 restarts over and over/);
@@ -128,7 +132,10 @@ for (const [status, reason] of [
   test(`a rollout whose machines cannot be listed (${status}) fails with ${reason}`, async () => {
     using fly = new FleetDouble();
     fly.always('list', { status });
-    await assert.rejects(fly.app().advanceRollout(TARGET), ({ failure }) => failure.reason === reason);
+    await assert.rejects(
+      fly.app().advanceRollout(TARGET, ROLLING),
+      ({ failure }) => failure.reason === reason,
+    );
   });
 }
 
@@ -137,7 +144,7 @@ test('an update that the platform takes back is a failure, however healthy the m
   const before = structuredClone(fly.add('m1'));
   fly.boot = (machine) => void queueMicrotask(() => Object.assign(machine, before));
 
-  const progress = await fly.app().advanceRollout(TARGET);
+  const progress = await fly.app().advanceRollout(TARGET, ROLLING);
 
   assert.equal(progress.state, 'failed');
   assert.match(progress.failure?.message ?? '', /machine m1 is back at its previous version/);
@@ -156,19 +163,19 @@ test('a wait that ends with 408 is a slow boot, not a failure', async () => {
     return { status: 200 };
   });
 
-  assert.equal((await fly.app().advanceRollout(TARGET)).state, 'done');
+  assert.equal((await fly.app().advanceRollout(TARGET, ROLLING)).state, 'done');
 });
 
 test('a transient or unknown state is waited out, and skip_launch decided from what comes after it', async () => {
   using fly = new FleetDouble();
   const machine = fly.add('m1', { state: 'replacing' });
-  assert.equal((await fly.app().advanceRollout(TARGET)).state, 'waiting');
+  assert.equal((await fly.app().advanceRollout(TARGET, ROLLING)).state, 'waiting');
   machine.state = 'a_new_state';
-  assert.equal((await fly.app().advanceRollout(TARGET)).state, 'waiting');
+  assert.equal((await fly.app().advanceRollout(TARGET, ROLLING)).state, 'waiting');
   assert.equal(fly.made('lease').length, 0);
 
   machine.state = 'started';
-  assert.equal((await fly.app().advanceRollout(TARGET)).state, 'done');
+  assert.equal((await fly.app().advanceRollout(TARGET, ROLLING)).state, 'done');
   assert.equal(fly.made('update')[0]?.body.skip_launch, false);
 });
 
@@ -177,7 +184,7 @@ test('a machine that traffic woke after the list is treated as the running machi
   const machine = fly.add('m1', { state: 'stopped' });
   fly.once('lease', () => void fly.started(machine));
 
-  await fly.app().advanceRollout(TARGET);
+  await fly.app().advanceRollout(TARGET, ROLLING);
 
   assert.equal(fly.made('update')[0]?.body.skip_launch, false);
   assert.equal(machine.state, 'started');
@@ -189,7 +196,7 @@ test('the config of a machine whose host does not answer is never written back; 
   Reflect.deleteProperty(lost, 'config');
   fly.add('m2');
 
-  const progress = await fly.app().advanceRollout(TARGET);
+  const progress = await fly.app().advanceRollout(TARGET, ROLLING);
 
   assert.equal(progress.state, 'waiting');
   assert.equal(progress.retryAt, fly.clock.now() + 60_000);
@@ -205,7 +212,7 @@ test('a machine that is removed meanwhile drops out of the rollout', async () =>
   fly.add('m1');
   fly.boot = (machine) => void fly.machines.delete(machine.id);
 
-  const progress = await fly.app().advanceRollout(TARGET);
+  const progress = await fly.app().advanceRollout(TARGET, ROLLING);
 
   assert.equal(progress.state, 'done');
   assert.equal(progress.machines.total, 0);

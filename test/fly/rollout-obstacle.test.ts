@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Answer, APP } from './api-double.ts';
 import { FleetDouble } from './fleet-double.ts';
+import { ROLLING } from './policy-fixture.ts';
 
 const TARGET = { secretsVersion: 7, marker: 'marker' };
 const HTML: Answer = {
@@ -18,10 +19,10 @@ test('a machine that somebody else brought up to date after the list is left alo
     return undefined;
   });
 
-  const progress = await fly.app().advanceRollout(TARGET);
+  const progress = await fly.app().advanceRollout(TARGET, ROLLING);
 
   assert.equal(progress.state, 'done');
-  assert.equal(progress.updatedMachine, undefined);
+  assert.equal(progress.updatedMachines, undefined);
   assert.equal(fly.made('update').length, 0);
   assert.equal(fly.leases.size, 0);
 });
@@ -34,7 +35,7 @@ test('a machine that began to change after the list is not updated in the middle
     return undefined;
   });
 
-  assert.equal((await fly.app().advanceRollout(TARGET)).state, 'waiting');
+  assert.equal((await fly.app().advanceRollout(TARGET, ROLLING)).state, 'waiting');
   assert.equal(fly.made('update').length, 0);
 });
 
@@ -43,7 +44,7 @@ test("somebody's lease is respected: no update, look again later", async () => {
   fly.add('m1');
   fly.leases.set('m1', 'of a fly deploy');
 
-  const progress = await fly.app().advanceRollout(TARGET);
+  const progress = await fly.app().advanceRollout(TARGET, ROLLING);
 
   assert.equal(progress.state, 'waiting');
   assert.equal(progress.retryAt, fly.clock.now() + 5_000);
@@ -58,12 +59,12 @@ for (const status of [409, 412, 429]) {
     fly.add('m1');
     fly.once('update', { status, body: { error: 'canary-body' } });
 
-    const progress = await fly.app().advanceRollout(TARGET);
+    const progress = await fly.app().advanceRollout(TARGET, ROLLING);
     assert.equal(progress.state, 'waiting');
     assert.ok((progress.retryAt ?? 0) > fly.clock.now());
     assert.equal(fly.leases.size, 0);
 
-    assert.equal((await fly.app().advanceRollout(TARGET)).state, 'done');
+    assert.equal((await fly.app().advanceRollout(TARGET, ROLLING)).state, 'done');
   });
 }
 
@@ -72,7 +73,7 @@ test('an update that Fly will never accept fails the rollout', async () => {
   fly.add('m1');
   fly.once('update', { status: 422, body: { error: 'canary-body' } });
 
-  const { state, failure } = await fly.app().advanceRollout(TARGET);
+  const { state, failure } = await fly.app().advanceRollout(TARGET, ROLLING);
 
   assert.equal(state, 'failed');
   assert.deepEqual([failure?.reason, failure?.disposition], ['RolloutFailed', 'stall']);
@@ -84,7 +85,7 @@ test('the pause that a rate limit asks for is kept', async () => {
   fly.add('m1');
   fly.once('lease', { status: 429, headers: { 'retry-after': '30' } });
 
-  const progress = await fly.app().advanceRollout(TARGET);
+  const progress = await fly.app().advanceRollout(TARGET, ROLLING);
 
   assert.equal(progress.state, 'waiting');
   assert.equal(progress.retryAt, fly.clock.now() + 30_000);
@@ -94,10 +95,10 @@ test('a rate limit on the list is waited out when it is short', async () => {
   using fly = new FleetDouble();
   fly.add('m1');
   fly.once('list', { status: 429, headers: { 'retry-after': '1' } });
-  assert.equal((await fly.app().advanceRollout(TARGET)).state, 'done');
+  assert.equal((await fly.app().advanceRollout(TARGET, ROLLING)).state, 'done');
 
   fly.once('list', { status: 429, headers: { 'retry-after': '600' } });
-  await assert.rejects(fly.app().advanceRollout(TARGET), ({ failure }) => {
+  await assert.rejects(fly.app().advanceRollout(TARGET, ROLLING), ({ failure }) => {
     assert.equal(failure.disposition, 'retry');
     assert.equal(failure.notBefore, fly.clock.now() + 600_000);
     return true;
@@ -109,7 +110,7 @@ test('an HTML error page in the middle is a platform failure to be retried, and 
   fly.add('m1');
   fly.once('get', HTML);
 
-  await assert.rejects(fly.app().advanceRollout(TARGET), ({ failure, message }) => {
+  await assert.rejects(fly.app().advanceRollout(TARGET, ROLLING), ({ failure, message }) => {
     assert.deepEqual([failure.reason, failure.disposition], ['PlatformUnavailable', 'retry']);
     assert.match(message, new RegExp(`Fly app ${APP}: could not read machine m1: Fly answered HTTP 504`));
     assert.doesNotMatch(message, /canary-body/);
@@ -124,7 +125,7 @@ test('a rollout that is called off gives the lease back and says nothing about F
   const stop = new AbortController();
   fly.once('get', () => void stop.abort(new Error('shutting down')));
 
-  await assert.rejects(fly.app().advanceRollout(TARGET, stop.signal), { message: 'shutting down' });
+  await assert.rejects(fly.app().advanceRollout(TARGET, ROLLING, stop.signal), { message: 'shutting down' });
   assert.equal(fly.made('update').length, 0);
   assert.equal(fly.leases.size, 0);
 });

@@ -80,7 +80,7 @@ test('a running machine is only updated when every updated machine is well and n
   fc.assert(
     fc.property(fleets, (fleet) => {
       const { next } = planRollout(fleet, MEASURE);
-      if (next.do !== 'update' || isAtRest(next.machine)) return;
+      if (next.do !== 'update' || next.machines.every(isAtRest)) return;
       const unsafe = ['settling', 'overdue', 'broken', 'busy'];
       assert.deepEqual(
         standings(fleet).filter((standing) => unsafe.includes(standing)),
@@ -95,8 +95,10 @@ test('what is updated lacks the target and is neither skipped, unreachable nor i
     fc.property(fleets, (fleet) => {
       const { next } = planRollout(fleet, MEASURE);
       if (next.do !== 'update') return;
-      assert.ok(['running', 'resting'].includes(standingOf(next.machine, MEASURE)));
-      assert.equal(next.machine.reachable, true);
+      for (const machine of next.machines) {
+        assert.ok(['running', 'resting'].includes(standingOf(machine, MEASURE)));
+        assert.equal(machine.reachable, true);
+      }
     }),
   );
 });
@@ -133,7 +135,7 @@ test('a running machine that serves is only updated when none is left that does 
   fc.assert(
     fc.property(fleets, (fleet) => {
       const { next } = planRollout(fleet, MEASURE);
-      if (next.do !== 'update' || !serves(next.machine)) return;
+      if (next.do !== 'update' || !next.machines.some(serves)) return;
       const running = fleet.filter((machine) => standingOf(machine, MEASURE) === 'running');
       assert.ok(running.every(serves));
     }),
@@ -144,7 +146,7 @@ test('machines at rest come after every running one', () => {
   fc.assert(
     fc.property(fleets, (fleet) => {
       const { next } = planRollout(fleet, MEASURE);
-      if (next.do === 'update' && isAtRest(next.machine)) {
+      if (next.do === 'update' && next.machines.some(isAtRest)) {
         assert.ok(!standings(fleet).includes('running'));
       }
     }),
@@ -159,17 +161,21 @@ test('if every update makes its machine well, a rollout ends and touches each ma
       for (;;) {
         const { next } = planRollout(now, MEASURE);
         if (next.do !== 'update') break;
-        const { id, state, metadata } = next.machine;
-        touched.push(id);
-        const after = isAtRest(next.machine)
-          ? withTarget({ ...next.machine, lastExit: undefined, metadata: without(metadata) })
-          : withTarget({ id, state: state === 'failed' ? 'started' : state });
-        now = now.map((machine) => (machine.id === id ? after : machine));
+        const ids = next.machines.map(({ id }) => id);
+        touched.push(...ids);
+        now = now.map((machine) => (ids.includes(machine.id) ? updated(machine) : machine));
       }
       assert.equal(new Set(touched).size, touched.length);
     }),
   );
 });
+
+function updated(machine: ObservedMachine): ObservedMachine {
+  const { id, state, metadata } = machine;
+  return isAtRest(machine)
+    ? withTarget({ ...machine, lastExit: undefined, metadata: without(metadata) })
+    : withTarget({ id, state: state === 'failed' ? 'started' : state });
+}
 
 function without(metadata: ReadonlyMap<string, string>): Map<string, string> {
   return new Map([...metadata].filter(([key]) => key !== MEASURE.marker));

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { FlyApp } from '../../src/fly/fly-app.ts';
 import type { RolloutProgress } from '../../src/fly/rollout-progress.ts';
 import { FleetDouble } from './fleet-double.ts';
+import { ROLLING } from './policy-fixture.ts';
 
 const MARKER = 'tokenbinding_secrets_version';
 const TARGET = { secretsVersion: 7, marker: MARKER };
@@ -13,17 +14,17 @@ test('a rollout gives every running machine a new version with the floor and the
   fly.add('m2');
   const app = fly.app();
 
-  const first = await app.advanceRollout(TARGET);
+  const first = await app.advanceRollout(TARGET, ROLLING);
   assert.equal(first.state, 'advanced');
-  assert.equal(first.updatedMachine, 'm1');
+  assert.equal(first.updatedMachines?.join(), 'm1');
   assert.deepEqual(first.machines, { total: 2, current: 1, skipped: 0, failed: 0 });
   assert.equal(fly.machines.get('m2')?.instance_id, 'm2v1');
 
-  const second = await app.advanceRollout(TARGET);
+  const second = await app.advanceRollout(TARGET, ROLLING);
   assert.deepEqual(second, {
     machines: { total: 2, current: 2, skipped: 0, failed: 0 },
     state: 'done',
-    updatedMachine: 'm2',
+    updatedMachines: ['m2'],
   });
   assert.deepEqual(
     fly.made('update').map(({ body }) => body.min_secrets_version),
@@ -42,7 +43,7 @@ test('a rollout sends the complete config back, members that no specification kn
   };
   const before = structuredClone(fly.add('m1', {}, config).config);
 
-  await fly.app().advanceRollout(TARGET);
+  await fly.app().advanceRollout(TARGET, ROLLING);
 
   const metadata = { ...before.metadata, [MARKER]: 'm1:7' };
   assert.deepEqual(fly.made('update')[0]?.body.config, { ...before, metadata });
@@ -52,7 +53,7 @@ test('a rollout updates under a lease of at most 30 s that it names in query and
   using fly = new FleetDouble();
   fly.add('m1');
 
-  await fly.app().advanceRollout(TARGET);
+  await fly.app().advanceRollout(TARGET, ROLLING);
 
   const [lease] = fly.made('lease');
   assert.equal(lease?.url.searchParams.get('ttl'), '30');
@@ -66,7 +67,7 @@ test('a rollout waits for the new version, by its id, for no longer than Fly all
   using fly = new FleetDouble();
   fly.add('m1');
 
-  await fly.app().advanceRollout(TARGET);
+  await fly.app().advanceRollout(TARGET, ROLLING);
 
   const { searchParams } = fly.made('wait')[0]?.url ?? new URL('about:blank');
   assert.equal(searchParams.get('version'), 'm1v2');
@@ -94,9 +95,9 @@ test('a rollout starts a failed machine anew, before any that serves', async () 
   fly.add('m1');
   fly.add('m2', { state: 'failed', checks: [] });
 
-  const progress = await fly.app().advanceRollout(TARGET);
+  const progress = await fly.app().advanceRollout(TARGET, ROLLING);
 
-  assert.equal(progress.updatedMachine, 'm2');
+  assert.equal(progress.updatedMachines?.join(), 'm2');
   assert.equal(fly.made('update')[0]?.body.skip_launch, false);
 });
 
@@ -105,7 +106,7 @@ test('a rollout writes nothing when every machine already holds the version or a
   fly.add('m1', {}, { metadata: { [MARKER]: 'm1:7' } });
   fly.add('m2', {}, { metadata: { [MARKER]: 'm2:12' } });
 
-  assert.equal((await fly.app().advanceRollout(TARGET)).state, 'done');
+  assert.equal((await fly.app().advanceRollout(TARGET, ROLLING)).state, 'done');
   assert.deepEqual(
     fly.calls.map(({ action }) => action),
     ['list'],
@@ -117,9 +118,9 @@ test('a rollout does not believe the marker that a clone brought along', async (
   fly.add('m1', {}, { metadata: { [MARKER]: 'm1:7' } });
   fly.add('m2', {}, { metadata: { [MARKER]: 'm1:7' } });
 
-  const progress = await fly.app().advanceRollout(TARGET);
+  const progress = await fly.app().advanceRollout(TARGET, ROLLING);
 
-  assert.equal(progress.updatedMachine, 'm2');
+  assert.equal(progress.updatedMachines?.join(), 'm2');
   assert.equal(fly.machines.get('m2')?.config.metadata[MARKER], 'm2:7');
 });
 
@@ -149,12 +150,12 @@ test('a rollout resumes after a lost answer to an update by watching, without a 
     machine.checks = [];
     fly.once('get', () => new Error('socket hang up'));
   };
-  const lost = fly.app().advanceRollout(TARGET);
+  const lost = fly.app().advanceRollout(TARGET, ROLLING);
   await assert.rejects(lost, { name: 'FailureError' });
   const machine = fly.machines.get('m1');
   if (machine) fly.started(machine);
 
-  const progress = await fly.app().advanceRollout(TARGET);
+  const progress = await fly.app().advanceRollout(TARGET, ROLLING);
 
   assert.equal(progress.state, 'done');
   assert.equal(fly.made('update').length, 1);
@@ -167,7 +168,7 @@ function states(fly: FleetDouble): string[] {
 
 async function untilAtRest(app: FlyApp): Promise<RolloutProgress> {
   for (let calls = 0; calls < 20; calls += 1) {
-    const progress = await app.advanceRollout(TARGET);
+    const progress = await app.advanceRollout(TARGET, ROLLING);
     if (progress.state !== 'advanced') return progress;
   }
   throw new Error('the rollout does not come to rest');

@@ -89,3 +89,13 @@ test('a session stays with the machine that issued it and falls to another when 
   const other = machines.find((id) => id !== issuer);
   assert.equal(await (await ask('/', session)).text(), other);
 });
+
+test('without a serving machine one with autostart is woken, and the request waits for it', async () => {
+  const services = [{ internal_port: 8080, autostart: true }];
+  const config = { ...CONFIG, services };
+  const machine = await world.fly.addMachine('shop', { config, state: 'stopped' });
+  const answer = await ask();
+  assert.equal(answer.status, 200);
+  assert.equal(await answer.text(), machine);
+  assert.equal(world.fly.machines('shop')[0]?.state, 'started');
+});

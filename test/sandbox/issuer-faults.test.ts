@@ -50,6 +50,9 @@ describe('a token that is wrong', () => {
   it('opaque', async () => {
     lone.issuer.setFault({ kind: 'opaque' });
     assert.match((await issue()).access_token, /^[\w-]{43}$/);
+    assert.equal((await issue()).expires_in, 60);
+    lone.issuer.setFault({ kind: 'opaque', timeless: true });
+    assert.equal('expires_in' in (await issue()), false);
   });
 
   it('encrypted, of five parts', async () => {

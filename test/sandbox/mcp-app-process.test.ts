@@ -77,7 +77,7 @@ function start(env: Record<string, string>): ChildProcess & { lines: AsyncIterat
   return Object.assign(child, { lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() });
 }
 
-async function boot(token: string) {
+async function boot(token: string, more: Record<string, string> = {}) {
   const child = start({
     PORT: '0',
     TOOLBRIDGE_JWT_TOKEN: token,
@@ -86,6 +86,7 @@ async function boot(token: string) {
     TENANT_ID: 'acme',
     FLY_MACHINE_ID: 'machine1',
     NODE_EXTRA_CA_CERTS: join(directory, 'ca.pem'),
+    ...more,
   });
   const line = await child.lines.next();
   const { port } = JSON.parse(String(line.value)) as { port: number };
@@ -108,6 +109,25 @@ test('a machine whose token the API refuses fails its health', async () => {
   api.refuse(String(decodeJwt(token).jti));
   const { health } = await boot(token);
   assert.equal((await health()).status, 503);
+});
+
+test('the token of TOKEN_FILE takes over without a restart; the log tells its expiry, never the token', async () => {
+  const [first, second] = [await issue(), await issue()];
+  const file = join(directory, 'token');
+  const { child, health } = await boot(first, { TOKEN_FILE: file });
+  await (await health()).text();
+  await writeFile(file, second);
+  assert.equal((await health()).status, 200);
+  assert.equal(api.calls.get(String(decodeJwt(second).jti))?.accepted, 1);
+  const notes = [await child.lines.next(), await child.lines.next()].map(({ value }) => String(value));
+  assert.deepEqual(
+    notes.map((line) => JSON.parse(line)).map(({ event, from, exp }) => [event, from, exp]),
+    [
+      ['token', 'environment', decodeJwt(first).exp],
+      ['token', 'file', decodeJwt(second).exp],
+    ],
+  );
+  for (const token of [first, second]) assert.ok(!notes.join().includes(token));
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

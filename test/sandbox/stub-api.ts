@@ -6,6 +6,8 @@ export interface StubApi {
   readonly url: string;
   /** Calls received so far. */
   calls: number;
+  /** The bearer token of each. */
+  readonly tokens: string[];
   /** Answers a call; by default at once with a subject. */
   answer: (response: ServerResponse) => void;
   stop(): Promise<void>;
@@ -20,14 +22,16 @@ export function refuse(response: ServerResponse): void {
 }
 
 export async function startStubApi(): Promise<StubApi> {
-  const server = createServer((_request, response) => {
+  const server = createServer((request, response) => {
     stub.calls += 1;
+    stub.tokens.push(request.headers.authorization?.replace('Bearer ', '') ?? '');
     stub.answer(response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const stub: StubApi = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     calls: 0,
+    tokens: [],
     answer: accept,
     stop: () =>
       new Promise((resolve) => {

@@ -55,9 +55,26 @@ export interface LeaseReply {
   readonly data?: { readonly nonce?: unknown };
 }
 
+/** Every part may be missing: zeros are left out of some replies. Output is left untyped, for nobody to read it. */
+export interface ExecReply {
+  readonly exit_code?: unknown;
+  readonly exit_signal?: unknown;
+}
+
+/** An earlier or later version of a machine's config. */
+export interface MachineVersion {
+  /** The `instance_id` that a machine of this version has. */
+  readonly version?: unknown;
+  readonly user_config?: unknown;
+}
+
 /** Operations by path, as the service really takes and answers them. */
 interface Corrections {
+  '/tokens/current': {
+    get: Replying<operations['CurrentToken_show'], 200, JsonObject>;
+  };
   '/apps/{app_name}/secrets': {
+    get: Replying<operations['Secrets_list'], 200, JsonObject>;
     /** `null` unsets a name: the prose says so, the schema forgets it. */
     post: Taking<
       Replying<operations['Secrets_update'], 200, SecretsVersion>,
@@ -79,6 +96,12 @@ interface Corrections {
     post: Replying<Omit<CreateLease, 'parameters'>, 201, LeaseReply> & {
       parameters: Omit<CreateLease['parameters'], 'query'> & { query: { ttl: number } };
     };
+  };
+  '/apps/{app_name}/machines/{machine_id}/exec': {
+    post: Replying<operations['Machines_exec'], 200, ExecReply>;
+  };
+  '/apps/{app_name}/machines/{machine_id}/versions': {
+    get: Replying<operations['Machines_list_versions'], 200, readonly MachineVersion[]>;
   };
 }
 

@@ -3,7 +3,7 @@ import { authorizationHeader } from './authorization.ts';
 import { apiRoot } from './base-url.ts';
 import type { MachinesApiPaths } from './corrections.ts';
 
-export { MalformedTokenError } from './authorization.ts';
+export { isMacaroon, MalformedTokenError, tokensIn } from './authorization.ts';
 export type { JsonObject, LeaseReply, Machine, MachineUpdate, SecretsVersion } from './corrections.ts';
 
 /** The Machines API, typed by path and method; every reply is `{data} | {error}` beside its `response`. */
