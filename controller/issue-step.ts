@@ -45,6 +45,9 @@ type Issued = { readonly issued: IssuedToken; readonly used: CredentialUsed };
 async function requestToken(run: Run, client: Client, onReport: Ask['onReport']): Promise<Issued> {
   const { fallbacks } = run.world.memory;
   const { key } = run;
+  // A process before this one found out; asking again would cost a refusal of every binding at each start.
+  if (!fallbacks.has(key) && run.binding.status?.credential?.inUse === 'Next')
+    fallbacks.set(key, client.version);
   const [first, second] = fallbacks.get(key) === client.version ? client.proofs.toReversed() : client.proofs;
   if (!first) throw new Error('a client has at least one proof');
   try {

@@ -102,6 +102,7 @@ function heldFact({ memory, clock }: World, binding: TokenBinding): HeldFact | u
   const key = keyOfBinding(binding);
   const held = memory.held.get(key);
   if (held?.uid !== binding.metadata.uid) return undefined;
+  if (steppedSince(held.at, clock) === 0) return held;
   const current = { ...held, token: byWallNow(held.token, held.at, clock), at: instantOf(clock) };
   memory.held.set(key, current);
   return current;

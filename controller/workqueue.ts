@@ -22,7 +22,8 @@ interface Dirty {
 }
 
 const FIRST_BACKOFF_MS = 5;
-const MAX_BACKOFF_MS = 1_000_000;
+/** Tokens run out while nobody asks whether the API server is back: far below client-go's 1000 s. */
+const MAX_BACKOFF_MS = 60_000;
 
 /** While low keys wait, one of them is taken after this many high ones in a row: they get at least a fifth. */
 const HIGH_IN_A_ROW = 4;
@@ -75,7 +76,7 @@ export class WorkQueue<K = string> {
   }
 
   /**
-   * Hands a key in again after a failure: after 5 ms, doubled by each further failure up to 1000 s, until `forget`.
+   * Hands a key in again after a failure: after 5 ms, doubled by each further failure up to a minute, until `forget`.
    * It keeps the priority of the run that failed.
    */
   addRateLimited(key: K): void {

@@ -61,12 +61,12 @@ export function dispositionOf(attempts: Attempts, { hasToken }: { hasToken: bool
   return mayPass && lasted < GRACE_MS ? 'retry' : (DISPOSITIONS[reason] ?? 'retry');
 }
 
-/** Clocks of replicas may differ by this much, in ms, before a time in the future counts as wrong. */
-export const CLOCK_TOLERANCE_MS = 5 * 60_000;
+/** A failure further in the future than this, in ms, was noted by another clock than the one that is now. */
+const CLOCK_TOLERANCE_MS = 30_000;
 
 /**
- * Whether a failure is still being waited out: until `nextTime`, as long as nothing it depended on changed. One
- * from the future was noted by a clock that was wrong, and so was its wait.
+ * Whether a failure is still being waited out: until `nextTime`, as long as nothing it depended on changed. The
+ * wait of one from the future would last until the clock is there again: for as long as it was set back.
  */
 export function isBackingOff(
   attempts: Attempts | undefined,

@@ -1,10 +1,11 @@
 import { DISPOSITIONS, type Disposition, type FailureReason } from '../failure.ts';
-import { CLOCK_TOLERANCE_MS, dispositionOf, isBackingOff } from './attempts.ts';
+import { dispositionOf, isBackingOff } from './attempts.ts';
 import { holds } from './delivery.ts';
 import { REFRESH_REQUESTED_AT } from './names.ts';
 import { cleanupName, flyCircumstances, issueCircumstances, type Progress } from './progress.ts';
 import { refreshPolicy } from './renewal.ts';
 import { refreshTime } from './schedule.ts';
+import { isFromFuture } from './stored-token.ts';
 import { type Cleanup, type DeliveryRecord, strategyOf } from './targets.ts';
 
 export const isDeleting = ({ facts }: Progress) => facts.binding.metadata.deletionTimestamp !== undefined;
@@ -18,8 +19,7 @@ export const isActive = (progress: Progress) =>
 export function issueReason(progress: Progress): string | undefined {
   const { facts, token } = progress;
   if (!token) return facts.secret.state === 'ours' ? 'the stored token is damaged' : 'there is no token yet';
-  if (token.issuedAt > facts.now + CLOCK_TOLERANCE_MS)
-    return 'the stored token is from the future: a clock was wrong';
+  if (isFromFuture(token, facts.now)) return 'the stored token is from the future: a clock was wrong';
   const { fingerprint } = facts.credential;
   if (fingerprint !== undefined && fingerprint !== token.fingerprint)
     return 'the spec asks for another token';

@@ -5,7 +5,7 @@ import { holds, staged } from './delivery.ts';
 import type { Facts, HeldFact, ProbeResult } from './facts.ts';
 import { FINALIZER, REFRESH_REQUESTED_AT, SKIP_CLEANUP } from './names.ts';
 import type { ProviderReport } from './provider-report.ts';
-import type { StoredToken } from './stored-token.ts';
+import { isFromFuture, type StoredToken } from './stored-token.ts';
 import { type Cleanup, type DeliveryRecord, isRecorded, retarget, strategyOf } from './targets.ts';
 import type { TokenBinding } from './token-binding.ts';
 
@@ -122,7 +122,7 @@ function isWanted({ token: held, probed }: HeldFact, facts: Facts): boolean {
   const fits = held.fingerprint === (credential.fingerprint ?? held.fingerprint);
   const isRejected = binding.spec.verify?.probe !== undefined && probed === undefined;
   const isGivenUp = isRejected && wall - held.issuedAt > PROBE_PATIENCE_MS;
-  const isNewer = held.issuedAt + setBackMs > (stored?.issuedAt ?? 0);
+  const isNewer = !stored || isFromFuture(stored, now) || held.issuedAt + setBackMs > stored.issuedAt;
   return fits && answers && !isGivenUp && held.expiresAt > wall && isNewer;
 }
 

@@ -21,6 +21,12 @@ export interface StoredToken {
   readonly refreshRequest?: string;
 }
 
+/** Clocks of replicas may differ by this much, in milliseconds, before a time in the future counts as wrong. */
+const CLOCK_TOLERANCE_MS = 5 * 60_000;
+
+/** Whether a token's times are by a clock that was wrong. */
+export const isFromFuture = ({ issuedAt }: StoredToken, now: EpochMs) => issuedAt > now + CLOCK_TOLERANCE_MS;
+
 type Annotations = Readonly<Record<string, string>>;
 
 const annotation = (name: string) => `${GROUP}/${name}`;

@@ -37,8 +37,8 @@ beforeEach(() => {
   provider = () => ISSUED;
 });
 
-function acquire(spec: Partial<TokenBindingSpec> = {}): Promise<StepResult> {
-  const binding = aBinding({ spec });
+function acquire(spec: Partial<TokenBindingSpec> = {}, inUse?: 'Current' | 'Next'): Promise<StepResult> {
+  const binding = aBinding({ spec, ...(inUse && { status: { credential: { inUse } } }) });
   const token = aToken({ expiresAt: NOON + 20_000 });
   const world = {
     ...{ clock: new FakeClock(), memory },
@@ -103,6 +103,18 @@ describe('a credential with a successor', () => {
     await acquire();
     await acquire();
     assert.deepEqual(asked, ['current', 'next', 'next']);
+  });
+
+  it('is not tried first by a process that starts anew, when the status tells that it did not work', async () => {
+    provider = accepting('next');
+    await acquire({}, 'Next');
+    assert.deepEqual(asked, ['next']);
+  });
+
+  it('is used when its successor, told as the one in use, has become the only one', async () => {
+    data = { client_id: 'id', client_secret: 'next' };
+    const result = await acquire({}, 'Next');
+    assert.ok(result.type === 'issued' && result.credentialUsed === 'Current');
   });
 
   it('is tried first again once the Secret has changed', async () => {

@@ -125,12 +125,12 @@ describe('a failing key', () => {
     assert.equal(meters.retries, 6);
   });
 
-  test('waits no longer than 1000 s', async () => {
+  test('waits no longer than a minute', async () => {
     for (let i = 0; i < 2_000; i += 1) queue.addRateLimited('other');
     await clock.advance(5);
     assert.deepEqual(await takeAll(queue), ['other']);
     queue.addRateLimited('other');
-    await clock.advance(999_999);
+    await clock.advance(59_999);
     assert.equal(queue.length, 0);
     await clock.advance(1);
     assert.equal(queue.length, 1);

@@ -10,14 +10,16 @@ const REFRESH_REQUESTED_AT = 'tokenbinding.erauner.dev/refresh-requested-at';
 const DEADLINE_MS = 60_000;
 const WIDTH = 16;
 
-/** Many bindings without deliveries, written and read as an administrator over connections that are kept. */
+/** Many bindings without deliveries, each with a request of its own (equal ones would share a token), written and read as an administrator over connections that are kept. */
 export class Crowd {
   readonly #client: KubernetesClient;
   readonly #spec: object;
+  readonly #auth0: { readonly domain: string; readonly audience: string };
 
-  private constructor(client: KubernetesClient, spec: object) {
+  private constructor(client: KubernetesClient, spec: object, auth0: { domain: string; audience: string }) {
     this.#client = client;
     this.#spec = spec;
+    this.#auth0 = auth0;
   }
 
   static async in(world: World): Promise<Crowd> {
@@ -25,7 +27,7 @@ export class Crowd {
     kubeConfig.loadFromFile(world.cluster.adminKubeconfig);
     const client = connect(kubeConfig, { deadlineMs: DEADLINE_MS, userAgent: 'crowd' });
     const { spec } = await exampleBinding(world.example, 'secret-only.yaml');
-    return new Crowd(client, spec);
+    return new Crowd(client, spec, world.example);
   }
 
   /** Creates `count` bindings named `binding-<n>`, whose Secrets are named `token-<n>`. */
@@ -35,10 +37,16 @@ export class Crowd {
         apiVersion: RESOURCE.apiVersion,
         kind: 'TokenBinding',
         metadata: { name, namespace },
-        spec: { ...this.#spec, secret: { name: `token-${index}` } },
+        spec: { ...this.#spec, source: this.#source(name), secret: { name: `token-${index}` } },
       };
       await this.#client.call({ verb: 'create', at: { resource: RESOURCE, namespace }, body });
     });
+  }
+
+  #source(name: string) {
+    const { domain, audience } = this.#auth0;
+    const tokenEndpoint = `https://${domain}/oauth/token`;
+    return { oauth2: { tokenEndpoint, audience, parameters: { 'requested-by': name } } };
   }
 
   async requestRefresh(namespace: string, count: number, value: string): Promise<void> {
