@@ -94,7 +94,7 @@ function wallAhead({ schedule }: Life, at: number): number {
 /** Backoff as in ADR 0015: longest wait, and its largest share of the token's remaining life. */
 const RETRY = { cap: 5 * MINUTE, share: 1 / 10 };
 const STALL = { cap: 30 * MINUTE, share: 1 / 5 };
-/** A failure that a clock noted which was set back since is waited out longer by this much at most. */
+/** A failure that seems to lie in the future by no more than this, in ms, is waited out once more, from then on. */
 const CLOCK_TOLERANCE = 30 * SECOND;
 /** The longest rest of an open circuit, and a look at a half-open one. */
 const LONGEST_REST = 61 * SECOND;
@@ -125,6 +125,11 @@ export function longestWait(
   const crowd = life.bindings.length;
   const turn = crowd === 1 ? 0 : LONGEST_REST + crowd * SECOND;
   return (
-    attempt + Math.max(SECOND, backoff) + SECOND + Math.min(back, CLOCK_TOLERANCE) + turn + token.latencyMs
+    attempt +
+    Math.max(SECOND, backoff) +
+    SECOND +
+    Math.min(back, cap + CLOCK_TOLERANCE) +
+    turn +
+    token.latencyMs
   );
 }
