@@ -19,7 +19,7 @@ const ALL = NAMESPACES.length * EACH;
 const RESOURCES = ['secrets', 'tokenbindings'];
 /** More than the defaults, so that many namespaces are worked on at the same moment, and none waits for its turn. */
 const FLAGS = ['--workers=32', '--provider-qps=1000', '--provider-concurrency=64'];
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 240_000;
 
 let world: World;
 let crowd: Crowd;
