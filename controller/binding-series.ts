@@ -32,6 +32,7 @@ const GAUGES = {
   provider_quota_limit: ['Tokens the provider allows in the period, as it stated last.', ['period']],
   provider_quota_remaining: ['Tokens left in the period, as the provider stated last.', ['period']],
   delivery_current: ['Whether the delivery holds the current token.', ['delivery']],
+  overlap_margin_seconds: ['Life left of the old token when the last rollout ended.', ['delivery']],
   rollout_machines: ['Machines of the delivery by what the rollout made of them.', ['delivery', 'state']],
 } as const;
 
@@ -44,6 +45,8 @@ export class BindingSeries {
   readonly #gauges: Readonly<Record<Name, Gauge>>;
   /** By binding: the label sets that it has set. */
   readonly #shown = new Map<string, [Name, Labels][]>();
+  /** By binding and delivery: `overlap_margin_seconds`, which no status tells. */
+  readonly #margins = new Map<string, ReadonlyMap<string, number>>();
 
   constructor(registry: Registry) {
     const make = ([name, [help, labels]]: [string, (typeof GAUGES)[Name]]) => {
@@ -56,9 +59,10 @@ export class BindingSeries {
   /** Makes the series of the binding what the view says; what it had before and the view has not is removed. */
   set(view: BindingView): void {
     const { namespace, name } = view;
-    this.remove(namespace, name);
+    this.#hide(namespace, name);
     const shown: [Name, Labels][] = [];
-    for (const [gauge, value, extra] of samples(view)) {
+    const margins = this.#margins.get(`${namespace}/${name}`) ?? new Map();
+    for (const [gauge, value, extra] of [...samples(view), ...marginSamples(view, margins)]) {
       const labels = { namespace, name, ...extra };
       this.#gauges[gauge].set(labels, value);
       shown.push([gauge, labels]);
@@ -66,14 +70,26 @@ export class BindingSeries {
     this.#shown.set(`${namespace}/${name}`, shown);
   }
 
+  /** From the next `set` on, shows what was left of the old token of a delivery; negative: it had expired. */
+  setMargin({ namespace, name }: Pick<BindingView, 'namespace' | 'name'>, delivery: string, seconds: number) {
+    const key = `${namespace}/${name}`;
+    this.#margins.set(key, new Map([...(this.#margins.get(key) ?? []), [delivery, seconds]]));
+  }
+
   /** Removes the series of every binding: another process shows them now. */
   clear(): void {
     for (const gauge of Object.values(this.#gauges)) gauge.reset();
     this.#shown.clear();
+    this.#margins.clear();
   }
 
   /** Removes every series of the binding. */
   remove(namespace: string, name: string): void {
+    this.#hide(namespace, name);
+    this.#margins.delete(`${namespace}/${name}`);
+  }
+
+  #hide(namespace: string, name: string): void {
     for (const [gauge, labels] of this.#shown.get(`${namespace}/${name}`) ?? [])
       this.#gauges[gauge].remove(labels);
     this.#shown.delete(`${namespace}/${name}`);
@@ -102,5 +118,15 @@ function* samples(view: BindingView): Generator<[Name, number, Labels]> {
     yield ['delivery_current', Number(current), { delivery }];
     for (const [state, count] of Object.entries(machines))
       yield ['rollout_machines', count ?? 0, { delivery, state }];
+  }
+}
+
+function* marginSamples(
+  { deliveries }: BindingView,
+  margins: ReadonlyMap<string, number>,
+): Generator<[Name, number, Labels]> {
+  for (const { name: delivery } of deliveries) {
+    const seconds = margins.get(delivery);
+    if (seconds !== undefined) yield ['overlap_margin_seconds', seconds, { delivery }];
   }
 }

@@ -1,49 +1,104 @@
 import { cleanupName } from '../src/binding/progress.ts';
-import type { StepResult } from '../src/binding/results.ts';
-import type { DeliveryRecord } from '../src/binding/targets.ts';
+import { wantedToken } from '../src/binding/rollback.ts';
+import type { StepResult } from '../src/binding/step-result.ts';
+import { type DeliveryRecord, strategyOf } from '../src/binding/targets.ts';
 import { type DeliveryFailureReason, type Failure, FailureError } from '../src/failure.ts';
 import { type FlyApp, ROLLOUT_MARKER } from '../src/fly/fly-app.ts';
-import type { RolloutPolicy } from '../src/fly/rollout-site.ts';
+import type { RolloutProgress } from '../src/fly/rollout-progress.ts';
+import type { RolloutTarget } from '../src/fly/rollout-site.ts';
+import { SecretValue } from '../src/secret-value.ts';
+import { AppClaims } from './app-claims.ts';
 import { readCredential, valueAt } from './credential.ts';
+import { rolloutPolicy } from './rollout-policy.ts';
 import type { Run } from './run.ts';
 import { storedToken } from './secret-step.ts';
 
-const POLICY: RolloutPolicy = {
-  strategy: 'Rolling',
-  maxUnavailable: { count: 1 },
-  machineTimeoutMs: 300_000,
-  includeUnmanaged: true,
-};
-
-/** Writes the stored token into the vault of the delivery's app; its machines are not touched. */
+/** Writes the token that the delivery is to hold into the vault of its app; machines are not touched. */
 export function setFlySecret(run: Run): Promise<StepResult> {
   return deliver(run, async (record) => {
-    const { token } = run.progress;
-    if (!token) throw new Error('there is no token to deliver');
-    const value = await storedToken(run, token);
+    const value = encoded(run, record, await wantedValue(run, record));
     const app = await openApp(run, record.target);
     const write = await app.setSecret(record.target.secretName, value, run.signal);
-    return { type: 'flySecretSet', write, at: run.world.clock.now() };
+    const at = run.world.clock.now();
+    const claims = new AppClaims(run.binding, run.world.bindings.list());
+    return { type: 'flySecretSet', write, awaited: claims.isAwaited(record.target.app, at), at };
   });
 }
 
-/** Takes the rollout one machine further. */
+/** Takes the rollout some machines further. */
 export function rollOut(run: Run): Promise<StepResult> {
-  return deliver(run, async (record) => {
-    const app = await openApp(run, record.target);
-    const { machines, state, retryAt, failure } = await app.advanceRollout(
-      { secretsVersion: record.secretsVersion ?? 0, marker: ROLLOUT_MARKER },
-      POLICY,
-      run.signal,
-    );
-    const at = run.world.clock.now();
-    if (state === 'failed' && failure) return { type: 'deliveryFailed', failure, machines, at };
-    const done = state === 'done';
-    // What is in the way of a rollout that waits is worth telling, and no failure yet.
-    const progress = { machines, done, retryAt: done ? undefined : (retryAt ?? at), note: failure?.message };
-    return { type: 'rolled', progress, at };
-  });
+  return deliver(run, async (record) => advance(run, record, await openApp(run, record.target)));
 }
+
+/** How long to wait while another binding rolls the same app out, in ms. */
+const TURN_MS = 2_000;
+
+/** One rollout per app at a time; it serves every binding that has written to the app by then. */
+export async function advance(run: Run, record: DeliveryRecord, app: FlyApp): Promise<StepResult> {
+  const { key, world, signal, binding } = run;
+  const { turns } = world.memory;
+  const { app: name } = record.target;
+  const now = world.clock.now();
+  if ((turns.get(name) ?? key) !== key) return { type: 'rolloutPostponed', until: now + TURN_MS };
+  turns.set(name, key);
+  try {
+    const target = targetOf(run, record);
+    const isReload = strategyOf(binding, record.name) === 'Reload';
+    const value = isReload ? await wantedValue(run, record) : undefined;
+    return resultOf(
+      await app.advanceRollout(target, rolloutPolicy(binding, record.name, value), signal),
+      run,
+      record,
+    );
+  } finally {
+    turns.delete(name);
+  }
+}
+
+/** A rollout back to the previous token is of one machine only; others never had the new one. */
+function targetOf(
+  { binding, world }: Run,
+  { rollbackMachine, secretsVersion = 0, target }: DeliveryRecord,
+): RolloutTarget {
+  if (rollbackMachine !== undefined) return { secretsVersion, marker: ROLLOUT_MARKER, only: rollbackMachine };
+  const others = new AppClaims(binding, world.bindings.list()).secretsVersion(target.app);
+  return { secretsVersion: Math.max(secretsVersion, others), marker: ROLLOUT_MARKER };
+}
+
+function resultOf(
+  progress: RolloutProgress,
+  { world }: Run,
+  { rollbackMachine }: DeliveryRecord,
+): StepResult {
+  const { machines, state, retryAt, failure, spearhead } = progress;
+  const at = world.clock.now();
+  if (state === 'failed' && failure) {
+    const isRefused = spearhead?.state === 'refused' && rollbackMachine === undefined;
+    return isRefused
+      ? { type: 'tokenRejected', failure, machineId: spearhead.machineId, machines, at }
+      : { type: 'deliveryFailed', failure, machines, at };
+  }
+  const done = state === 'done';
+  // What is in the way of a rollout that waits is worth telling, and no failure yet.
+  const next = { machines, done, retryAt: done ? undefined : (retryAt ?? at), note: failure?.message };
+  return { type: 'rolled', progress: next, at };
+}
+
+function wantedValue(run: Run, record: DeliveryRecord): Promise<SecretValue> {
+  const token = wantedToken(run.progress, record);
+  if (!token) throw new Error('there is no token to deliver');
+  return storedToken(run, token);
+}
+
+/** For files that Fly makes of secrets at boot: those are written in base64 (fly.toml, [[files]] secret_name). */
+function encoded({ binding }: Run, { name }: DeliveryRecord, value: SecretValue): SecretValue {
+  const found = binding.spec.deliveries.find((delivery) => delivery.name === name);
+  if (found?.fly.encoding !== 'Base64') return value;
+  return new SecretValue(Buffer.from(value.reveal()).toString('base64'));
+}
+
+/** The name of a delivery's drift check in memory. */
+export const driftKey = (key: string, delivery: string) => `${key}/${delivery}`;
 
 /** Unsets a remote secret that nothing asks for any more; an app that is gone took its secrets along. */
 export async function cleanUp(run: Run): Promise<StepResult> {
@@ -68,7 +123,8 @@ async function deliver(run: Run, work: (record: DeliveryRecord) => Promise<StepR
   }
 }
 
-async function openApp(
+/** The app of a target, by the API token that the binding refers to. */
+export async function openApp(
   run: Run,
   target: { app: string; apiTokenRef: { name: string; key: string } },
 ): Promise<FlyApp> {

@@ -1,5 +1,6 @@
 import type { ProbeResult } from '../src/binding/facts.ts';
 import type { StoredToken } from '../src/binding/stored-token.ts';
+import type { EpochMs } from '../src/clock.ts';
 import type { SecretValue } from '../src/secret-value.ts';
 import type { Instant } from './instant.ts';
 
@@ -52,10 +53,18 @@ export class Memory {
   readonly skews = new Map<string, number>();
   /** By binding key. */
   readonly anchors = new Map<string, Anchor>();
+  /** By binding key and delivery: when its app was last compared with what was delivered, epoch ms. */
+  readonly driftChecks = new Map<string, EpochMs>();
+  /** By Fly app: the binding that takes its rollout further just now. */
+  readonly turns = new Map<string, string>();
+  /** By binding key: the Secret with the token before the current one. */
+  readonly previous = new Map<string, Reading>();
 
   /** Forgets a binding that is gone. */
   forget(key: string): void {
-    const { held, readings, clients, fallbacks, skews, anchors } = this;
-    for (const map of [held, readings, clients, fallbacks, skews, anchors]) map.delete(key);
+    const { held, readings, clients, fallbacks, skews, anchors, previous } = this;
+    for (const map of [held, readings, clients, fallbacks, skews, anchors, previous]) map.delete(key);
+    for (const check of this.driftChecks.keys())
+      if (check.startsWith(`${key}/`)) this.driftChecks.delete(check);
   }
 }

@@ -25,6 +25,7 @@ export interface Metrics {
   readonly providerRequests: Counter<'code'>;
   readonly providerRequestDuration: Histogram;
   readonly deliveryWrites: Counter<'result'>;
+  readonly deliveryDrift: Counter;
   readonly rollouts: Counter<'result'>;
   readonly rolloutDuration: Histogram;
   readonly reconciles: Counter<'result'>;
@@ -57,6 +58,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
       CALL_SECONDS,
     ),
     deliveryWrites: make.counter('delivery_writes_total', 'Tokens written to deliveries.', ['result']),
+    deliveryDrift: make.counter('delivery_drift_total', 'Secrets that somebody else had written.', []),
     rollouts: make.counter('rollouts_total', 'Rollouts that ended.', ['result']),
     rolloutDuration: make.histogram('rollout_duration_seconds', 'Of rollouts that ended.', ROLLOUT_SECONDS),
     reconciles: make.counter('reconcile_total', 'Reconcile runs that ended.', ['result']),

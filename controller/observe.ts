@@ -1,16 +1,22 @@
+import { parseDuration } from '../src/binding/duration.ts';
 import type { CredentialFact, Facts, HeldFact, SecretFact } from '../src/binding/facts.ts';
 import { forecastOf } from '../src/binding/forecast.ts';
 import { cleanupName } from '../src/binding/progress.ts';
+import { hashFraction } from '../src/binding/schedule.ts';
 import { fromAnnotations, type StoredToken } from '../src/binding/stored-token.ts';
 import { retarget } from '../src/binding/targets.ts';
 import type { TokenBinding } from '../src/binding/token-binding.ts';
+import type { EpochMs } from '../src/clock.ts';
 import { FailureError } from '../src/failure.ts';
 import type { ObjectRef } from '../src/kubernetes/object-ref.ts';
 import type { SecretMetadata } from '../src/kubernetes/secret-metadata.ts';
+import { AppClaims } from './app-claims.ts';
 import { accountVersion, credentialRefOf } from './client-credential.ts';
 import { readCredential, valueAt, versionOf } from './credential.ts';
+import { driftKey } from './fly-step.ts';
 import { byWallNow, instantOf, steppedSince } from './instant.ts';
 import type { Reading } from './memory.ts';
+import { observePrevious } from './previous-secret.ts';
 import { fingerprint } from './source.ts';
 import { foreignOwner, isShaped } from './token-secret.ts';
 import { keyOfBinding, type World } from './world.ts';
@@ -43,8 +49,37 @@ export async function observe(
     claimedElsewhere: claimedElsewhere(world, binding),
     held: heldFact(world, binding),
     forecast: forecastOf(sharers(world, binding)),
+    previous: await observePrevious(world, binding, signal),
+    ...appFacts(world, binding),
   };
   return { facts, secret: target?.metadata };
+}
+
+/** What concerns the apps of the deliveries: other bindings, and whether it is time to compare. */
+function appFacts(world: World, binding: TokenBinding): Pick<Facts, 'rivals' | 'awaited' | 'driftDueAt'> {
+  const claims = new AppClaims(binding, world.bindings.list());
+  const { deliveries } = retarget(binding);
+  const now = world.clock.now();
+  const namesOf = (records: typeof deliveries) => records.map(({ name }) => name);
+  return {
+    rivals: namesOf(deliveries.filter((record) => claims.isRival(record))),
+    awaited: namesOf(deliveries.filter(({ target }) => claims.isAwaited(target.app, now))),
+    driftDueAt: driftTimes(world, binding),
+  };
+}
+
+/** After a start the checks are spread over their interval, not all made at once. */
+function driftTimes({ memory, clock }: World, binding: TokenBinding): Record<string, EpochMs> {
+  const times: Record<string, EpochMs> = {};
+  for (const { name, fly } of binding.spec.deliveries) {
+    const interval = parseDuration(fly.driftCheckInterval);
+    const key = driftKey(keyOfBinding(binding), name);
+    const spread = interval * hashFraction(`${binding.metadata.uid}/${name}`);
+    const checkedAt = memory.driftChecks.get(key) ?? Math.round(clock.now() - spread);
+    memory.driftChecks.set(key, checkedAt);
+    times[name] = checkedAt + interval;
+  }
+  return times;
 }
 
 interface Target {

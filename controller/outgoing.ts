@@ -1,6 +1,7 @@
 import type { ProviderReport } from '../src/binding/provider-report.ts';
 import type { Clock } from '../src/clock.ts';
 import { createFlyApp, FLY_CALL_DEADLINE_MS } from '../src/fly/fly-app.ts';
+import { createFlyPacer } from '../src/fly/fly-pacer.ts';
 import type { CallLimits, Egress } from '../src/http/egress.ts';
 import { DISCOVERY_LIMITS, Discovery } from '../src/oauth/discovery.ts';
 import { probeToken } from '../src/oauth/probe.ts';
@@ -34,13 +35,15 @@ export type Outgoing = Pick<World, 'requestToken' | 'probeToken' | 'flyApp'>;
 export function createOutgoing(options: OutgoingOptions): Outgoing {
   const { egress, clock, flyApiUrl: baseUrl, userAgent } = options;
   const flyFetch = flyFetchOf(options);
+  const pacer = createFlyPacer(clock);
   return {
     requestToken: tokenRequester(options),
     probeToken: (probe, token, signal) => {
       const fetch = egress.fetch({ ...PROBE_LIMITS, deadlineMs: probe.timeoutMs });
       return probeToken(probe, token, { fetch, signal });
     },
-    flyApp: (app, apiToken) => createFlyApp({ baseUrl, app, apiToken, fetch: flyFetch, clock, userAgent }),
+    flyApp: (app, apiToken) =>
+      createFlyApp({ baseUrl, app, apiToken, fetch: flyFetch, clock, pacer, userAgent }),
   };
 }
 

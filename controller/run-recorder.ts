@@ -34,6 +34,7 @@ export class RunRecorder {
     const { issueFailure, refreshed, token } = progress;
     if (issueFailure) refreshes.inc({ result: 'failure', reason: issueFailure.reason });
     if (refreshed) refreshes.inc({ result: 'success', reason: 'Issued' });
+    this.#metrics.deliveryDrift.inc(progress.driftFound.length);
     for (const record of progress.deliveries) this.#recordDelivery(progress, record);
     const isFresh = refreshed || progress.rolloutsFinished.length > 0;
     const isEverywhere = progress.deliveries.every((record) => isDelivered(progress, record));
@@ -50,8 +51,16 @@ export class RunRecorder {
     if (rolloutsFinished.includes(record.name)) {
       rollouts.inc({ result: 'success' });
       rolloutDuration.observe(parseDuration(record.lastRolloutDuration) / 1000);
+      this.#recordMargin(facts.binding, record, before?.heldUntil);
     }
     if (record.name in deliveryFailures) (isWritten ? rollouts : deliveryWrites).inc({ result: 'failure' });
+  }
+
+  /** A rollout of the token that machines held already, after drift, replaced none. */
+  #recordMargin({ metadata }: TokenBinding, { name, heldUntil }: DeliveryRecord, before?: string): void {
+    if (before === undefined || before === heldUntil) return;
+    const seconds = (Date.parse(before) - this.#clock.now()) / 1000;
+    this.#metrics.bindings.setMargin(metadata, name, seconds);
   }
 
   #showBinding(key: string): void {

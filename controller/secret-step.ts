@@ -7,6 +7,7 @@ import type { SecretMetadata } from '../src/kubernetes/secret-metadata.ts';
 import type { SecretValue } from '../src/secret-value.ts';
 import { versionOf } from './credential.ts';
 import { instantOf } from './instant.ts';
+import { previousRef } from './previous-secret.ts';
 import type { Run } from './run.ts';
 import { tokenSecret } from './token-secret.ts';
 import { OutdatedError } from './world.ts';
@@ -41,7 +42,8 @@ export async function writeSecret(run: Run): Promise<StepResult> {
  */
 export async function storedToken(run: Run, token: StoredToken): Promise<SecretValue> {
   const { namespace } = run.binding.metadata;
-  const ref = { namespace, name: run.binding.spec.secret.name };
+  const isPrevious = token.id === run.progress.previous?.id && token.id !== run.progress.token?.id;
+  const ref = isPrevious ? previousRef(run.binding) : { namespace, name: run.binding.spec.secret.name };
   const reading = await run.world.secrets.read(ref, run.signal);
   const value = reading?.data.get(token.key);
   if (value?.id(run.key) !== token.id) throw new OutdatedError(`Secret ${namespace}/${ref.name} changed`);

@@ -4,8 +4,10 @@ import type { StepResult } from '../src/binding/results.ts';
 import { statusOf } from '../src/binding/status.ts';
 import { needsFinalizer } from '../src/binding/targets.ts';
 import { hasReason } from '../src/kubernetes/api-error.ts';
+import { checkDrift } from './drift-step.ts';
 import { cleanUp, rollOut, setFlySecret } from './fly-step.ts';
 import { acquireToken } from './issue-step.ts';
+import { forgetPrevious, keepPrevious } from './previous-step.ts';
 import { probeToken } from './probe-step.ts';
 import { type Run, recordStatus } from './run.ts';
 import { writeSecret } from './secret-step.ts';
@@ -15,6 +17,9 @@ import { OutdatedError } from './world.ts';
 export const STEPS: { readonly [S in Step]: (run: Run) => Promise<StepResult> } = {
   acquiringToken: acquireToken,
   probingToken: probeToken,
+  keepingPrevious: keepPrevious,
+  checkingDrift: checkDrift,
+  forgettingPrevious: forgetPrevious,
   writingSecret: writeSecret,
   recording: record,
   settingFlySecret: setFlySecret,

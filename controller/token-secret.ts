@@ -59,7 +59,8 @@ export function foreignOwner(binding: TokenBinding, metadata: SecretMetadata): s
   return isOurs ? undefined : 'nobody this controller knows (it has no owner reference)';
 }
 
-function ownerOf(binding: TokenBinding): OwnerReference {
+/** The binding as the one owner of a Secret. */
+export function ownerOf(binding: TokenBinding): OwnerReference {
   const { apiVersion, kind, name, uid } = referenceTo(binding);
   return { apiVersion, kind, name, uid, controller: true };
 }

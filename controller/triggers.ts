@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { REFRESH_REQUESTED_AT, SKIP_CLEANUP } from '../src/binding/names.ts';
+import { cleanupName } from '../src/binding/progress.ts';
 import type { TokenBinding } from '../src/binding/token-binding.ts';
 import type { TokenBindings } from '../src/kubernetes/bindings.ts';
 import type { Secrets } from '../src/kubernetes/secrets.ts';
@@ -22,6 +23,8 @@ export function wakeOnChange(
     if (!previous || !next) term?.wake(key, next && !isNew(next) ? 'low' : 'high');
     else if (isPersonal(previous, next)) term?.wake(key, 'high');
     else if (!own && !isDeepStrictEqual(previous.status, next.status)) term?.wake(key, 'low');
+    if (previous && term)
+      for (const freed of freedBy(previous, next, bindings.list())) term.wake(freed, 'high');
   });
   secrets.onChange((key, own) => {
     // Before there is anybody to wake, the first list brings every Secret: each would walk all bindings.
@@ -32,6 +35,24 @@ export function wakeOnChange(
     }
   });
 }
+
+/** Bindings that write a remote secret which this one has just given up: they may have been waiting for that. */
+function freedBy(
+  previous: TokenBinding,
+  next: TokenBinding | undefined,
+  all: readonly TokenBinding[],
+): string[] {
+  const isLeaving = next === undefined || next.metadata.deletionTimestamp !== undefined;
+  const kept = isLeaving ? new Set() : targetsOf(next);
+  const given = [...targetsOf(previous)].filter((target) => !kept.has(target));
+  if (given.length === 0) return [];
+  const others = all.filter(({ metadata }) => metadata.uid !== previous.metadata.uid);
+  return others.filter((other) => given.some((target) => targetsOf(other).has(target))).map(keyOfBinding);
+}
+
+/** Remote secrets that the binding writes, or is still to unset. */
+const targetsOf = ({ spec, status }: TokenBinding) =>
+  new Set([...spec.deliveries.map(({ fly }) => fly), ...(status?.cleanups ?? [])].map(cleanupName));
 
 /** Never seen by a controller: somebody has just applied it and is watching. */
 const isNew = (binding: TokenBinding) => binding.status === undefined;

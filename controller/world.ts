@@ -17,7 +17,7 @@ export interface World {
   /** In [0, 1), as `Math.random` gives. */
   readonly random: () => number;
   readonly bindings: Pick<TokenBindings, 'get' | 'list' | 'patchStatus' | 'addFinalizer' | 'removeFinalizer'>;
-  readonly secrets: Pick<Secrets, 'metadata' | 'read' | 'create' | 'apply'>;
+  readonly secrets: Pick<Secrets, 'metadata' | 'read' | 'create' | 'apply' | 'remove'>;
   readonly events: Pick<EventRecorder, 'record'>;
   readonly serviceAccountTokens: Pick<ServiceAccountTokens, 'request'>;
   /** @throws FailureError and DeferredError */

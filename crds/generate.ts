@@ -29,6 +29,7 @@ const NAMES = new Map([
   ['spec.deliveries[]', 'Delivery'],
   ['spec.deliveries[].fly', 'FlyDelivery'],
   ['spec.deliveries[].fly.apiTokenRef', 'SecretKeyRef'],
+  ['spec.deliveries[].fly.rollout', 'RolloutSettings'],
   ['status', 'TokenBindingStatus'],
   ['status.token', 'TokenStatus'],
   ['status.attempts', 'Attempts'],
@@ -54,6 +55,7 @@ interface Schema {
   oneOf?: Schema[];
   /** What json-schema-to-typescript writes as it is. */
   tsType?: string;
+  'x-kubernetes-int-or-string'?: boolean;
   'x-kubernetes-validations'?: { rule: string }[];
 }
 
@@ -95,6 +97,7 @@ function asUnion(schema: Schema): Schema {
 function prepare(schema: Schema, path: string): Schema {
   const name = NAMES.get(path);
   if (name !== undefined) schema.title = name;
+  if (schema['x-kubernetes-int-or-string']) schema.tsType = 'number | string';
   if (schema.properties !== undefined) schema.required = presentFields(schema);
   for (const [key, field] of Object.entries(schema.properties ?? {})) {
     schema.properties = { ...schema.properties, [key]: prepare(field, path === '' ? key : `${path}.${key}`) };

@@ -27,9 +27,17 @@ export interface CallCounts {
   failed: number;
 }
 
+/** Of the streams that clients hold open to hear what servers say unasked, one a session. */
+export interface StreamCounts {
+  opened: number;
+  /** Ended by the far side. */
+  cut: number;
+}
+
 /** MCP clients that call `whoami` all the time, as agents in the field do. */
 export interface Caller {
   readonly counts: Readonly<CallCounts>;
+  readonly streams: Readonly<StreamCounts>;
   /** What the latest of `counts.failed` was; no text of the server's. */
   readonly lastFailure: () => string | undefined;
   stop(): Promise<void>;
@@ -55,6 +63,7 @@ function describe(error: unknown): string {
 
 class Conversation {
   readonly counts: CallCounts = { ok: 0, refused: 0, reopened: 0, failed: 0 };
+  readonly streams: StreamCounts = { opened: 0, cut: 0 };
   lastFailure: string | undefined;
   readonly #url: URL;
   readonly #fetch: typeof globalThis.fetch;
@@ -68,9 +77,26 @@ class Conversation {
 
   async #open(): Promise<Client> {
     const client = new Client({ name: 'sandbox-caller', version: '0.1.0' });
-    const transport = new StreamableHTTPClientTransport(this.#url, { fetch: this.#fetch });
+    const transport = new StreamableHTTPClientTransport(this.#url, { fetch: this.#watched });
     await client.connect(transport, { signal: this.#signal, timeout: CALL_TIMEOUT_MS });
     return client;
+  }
+
+  /** The fetch of the transport, whose only GET is the one that opens a stream. */
+  readonly #watched: typeof globalThis.fetch = async (input, init) => {
+    const response = await this.#fetch(input, init);
+    const { body, ok, status, headers } = response;
+    if (init?.method !== 'GET' || !ok || !body) return response;
+    this.streams.opened += 1;
+    return new Response(ReadableStream.from(this.#heard(body, init.signal)), { status, headers });
+  };
+
+  async *#heard(body: AsyncIterable<Uint8Array>, closed?: AbortSignal | null): AsyncGenerator<Uint8Array> {
+    try {
+      yield* body;
+    } finally {
+      if (!closed?.aborted && !this.#signal.aborted) this.streams.cut += 1;
+    }
   }
 
   async #call(client: Client): Promise<void> {
@@ -120,6 +146,7 @@ export function startCaller({ url, caPem, sessions = 2, pauseMs = 50 }: CallerOp
   const running = Array.from({ length: sessions }, () => conversation.keepUp(pauseMs));
   return {
     counts: conversation.counts,
+    streams: conversation.streams,
     lastFailure: () => conversation.lastFailure,
     stop: async () => {
       stopping.abort();

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Caller } from './caller.ts';
 import { type ControllerProcess, lastLines } from './controller-process.ts';
-import { exampleBinding, exampleCredentials } from './example.ts';
+import { type BindingExample, exampleBinding, exampleCredentials } from './example.ts';
 import { Journal } from './view/journal.ts';
 import { Observer } from './view/observer.ts';
 import { isRolledOut, type Snapshot } from './view/snapshot.ts';
@@ -30,14 +30,20 @@ export const DEMO_NAMESPACE = 'toolbridge';
 export const DEMO_BINDING = 'toolbridge-api';
 const PERIOD_MS = 500;
 
-/** Installs and starts the controller and applies the example. */
-export async function deployDemo(world: World, signal: AbortSignal): Promise<ControllerProcess> {
+/** Installs and starts the controller and applies the example. @param change what is not as in the example */
+export async function deployDemo(
+  world: World,
+  signal: AbortSignal,
+  change: (binding: BindingExample) => void = () => {},
+): Promise<ControllerProcess> {
   await world.installChart();
   signal.throwIfAborted();
   await world.createNamespace(DEMO_NAMESPACE);
   await world.objects.apply(await exampleCredentials(world.example));
   const controller = await world.startController();
-  await world.objects.apply([await exampleBinding(world.example)]);
+  const binding = await exampleBinding(world.example);
+  change(binding);
+  await world.objects.apply([binding]);
   return controller;
 }
 

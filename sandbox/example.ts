@@ -19,10 +19,10 @@ interface Credential extends KubernetesObject {
   stringData: Record<string, string>;
 }
 
-interface BindingExample extends KubernetesObject {
+export interface BindingExample extends KubernetesObject {
   spec: {
     source: { auth0: { domain: string; audience: string } };
-    deliveries?: { fly: { app: string } }[];
+    deliveries?: { fly: { app: string; rollout?: object; reload?: { path: string } } }[];
   };
 }
 

@@ -10,7 +10,11 @@ export interface TrustingFetch {
  * @param caPem the only CA trusted; without it the system's roots are
  */
 export function createTrustingFetch(caPem?: string): TrustingFetch {
-  const dispatcher = new Agent(caPem === undefined ? {} : { connect: { ca: caPem } });
+  const dispatcher = new Agent({
+    // A stream of events may be silent for as long as it likes.
+    bodyTimeout: 0,
+    ...(caPem !== undefined && { connect: { ca: caPem } }),
+  });
   const call: typeof fetch = (input, init) => fetch(input, { ...init, dispatcher });
   return {
     // undici's own types and Node's copy of them differ in details that nothing here touches.

@@ -118,9 +118,9 @@ export class World {
   }
 
   /** MCP clients that call the consumer on Fly until the world stops. */
-  startCaller(sessions = 2): Caller {
+  startCaller(sessions = 2, pauseMs = 50): Caller {
     const { fly, app, caPem } = this.outside;
-    const caller = startCaller({ url: `${fly.proxyUrl(app)}/mcp`, caPem, sessions });
+    const caller = startCaller({ url: `${fly.proxyUrl(app)}/mcp`, caPem, sessions, pauseMs });
     this.#stack.defer(() => caller.stop());
     return caller;
   }

@@ -24,6 +24,9 @@ export type IssueFailureReason =
 /** Why a token did not reach a delivery: reasons of `Delivered=False`. */
 export type DeliveryFailureReason =
   | 'RolloutFailed'
+  | 'RolledBack'
+  | 'ConflictingWriter'
+  | 'ConflictingBinding'
   | 'Unauthorized'
   | 'AppNotFound'
   | 'PlatformUnavailable'
@@ -82,6 +85,10 @@ export const DISPOSITIONS: Readonly<Record<FailureReason, Disposition>> = {
   // An API server that has just started refuses everything for a moment, until it knows the roles.
   SecretRefused: 'retry',
   RolloutFailed: 'stall',
+  // A fresh token is tried by itself; what two of them say is for a person (see dispositionOfRejection).
+  RolledBack: 'retry',
+  ConflictingWriter: 'stall',
+  ConflictingBinding: 'stall',
   Unauthorized: 'stall',
   AppNotFound: 'stall',
   PlatformUnavailable: 'retry',

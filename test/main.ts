@@ -7,11 +7,11 @@ import { resolveBinaries } from '../sandbox/control-plane/index.ts';
 /**
  * Runs the suite, or the files given: `npm test -- test/binding/*.test.ts`. What the end-to-end tests start is
  * found or built first, with progress, so that no test spends its time on a compiler. The tests against Keycloak need
- * Java, and are a command of their own: `npm run test:keycloak`.
+ * Java, and those that take minutes and a quiet machine are commands of their own: `npm run test:keycloak`, `test:long`.
  */
 const ROOT = join(import.meta.dirname, '..');
 const given = process.argv.slice(2);
-const files = given.length > 0 ? given : ['test/!(keycloak)/**/*.test.ts'];
+const files = given.length > 0 ? given : ['test/!(keycloak|long)/**/*.test.ts'];
 /** Tests of one file share a world, and every world is some ten processes. */
 const concurrency = Math.max(1, Math.min(4, availableParallelism()));
 

@@ -29,8 +29,10 @@ export interface Api {
   /** 200s and 401s of `/v1/me` by token id (`jti`). */
   readonly calls: ReadonlyMap<string, TokenCalls>;
   totals(): { accepted: number; refused: number };
-  /** Refuses this token from now on, however good it is. */
-  refuse(tokenId: string): void;
+  /** Refuses this token, or every one that the predicate picks by its id (`jti`), from now on, however good. */
+  refuse(which: string | ((tokenId: string) => boolean)): void;
+  /** Takes back every `refuse`. */
+  relent(): void;
   stop(): Promise<void>;
 }
 
@@ -50,7 +52,7 @@ function claimedId(token: string | undefined): string {
 }
 
 class Gate {
-  readonly denied = new Set<string>();
+  readonly denials: ((tokenId: string) => boolean)[] = [];
   readonly #options: ApiOptions;
   readonly #keys: JWTVerifyGetKey;
 
@@ -71,7 +73,8 @@ class Gate {
         requiredClaims: ['exp'],
       });
       if (!payload.sub) return { refusal: 'subject' };
-      if (payload.jti !== undefined && this.denied.has(payload.jti)) return { refusal: 'denied' };
+      const { jti } = payload;
+      if (jti !== undefined && this.denials.some((denies) => denies(jti))) return { refusal: 'denied' };
       if (!tenantHeadersAreValid(headers, tenantHeaderSecret, Date.now())) return { refusal: 'tenant' };
       return { sub: payload.sub };
     } catch (error) {
@@ -118,7 +121,9 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     url: `https://localhost:${server.port}`,
     calls: ledger.byToken,
     totals: () => ledger.totals(),
-    refuse: (tokenId) => void gate.denied.add(tokenId),
+    refuse: (which) =>
+      void gate.denials.push(typeof which === 'string' ? (tokenId) => tokenId === which : which),
+    relent: () => void gate.denials.splice(0),
     stop: async () => {
       await server.stop();
       await trusting.close();

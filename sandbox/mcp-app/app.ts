@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Server as NetServer } from 'node:net';
 import { createHealth, type Health, isServing } from './health.ts';
 import { createProtectedApi } from './protected-api.ts';
 import { createSessions, type Sessions } from './session.ts';
@@ -29,6 +29,8 @@ export interface App {
 }
 
 const DRAIN_MS = 5000;
+/** How long a connection without a request may stay: one that a router has just opened has its request on the way. */
+const ARRIVAL_MS = 1000;
 
 function respond(response: ServerResponse, health: Health): void {
   response.writeHead(isServing(health.state) ? 200 : 503, {
@@ -50,11 +52,31 @@ async function route(
   response.writeHead(404).end();
 }
 
+/** Accepts the connections that wait for it, one a turn of the event loop: closing the server would reset them. */
+async function letIn(server: Server): Promise<void> {
+  let accepted: number;
+  const count = () => {
+    accepted += 1;
+  };
+  server.on('connection', count);
+  // A turn that has begun may be past the point where it accepts.
+  await new Promise(setImmediate);
+  do {
+    accepted = 0;
+    await new Promise(setImmediate);
+  } while (accepted > 0);
+  server.off('connection', count);
+}
+
 async function drain(server: Server, inFlight: ReadonlySet<ServerResponse>): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  await letIn(server);
+  // The close of an HTTP server resets connections whose request has not arrived yet.
+  const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+  const idle = setInterval(() => server.closeIdleConnections(), ARRIVAL_MS);
   for (const response of inFlight) if (!response.headersSent) response.setHeader('connection', 'close');
   const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
   await closed;
+  clearInterval(idle);
   clearTimeout(deadline);
 }
 
@@ -85,6 +107,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   return {
     port: await listen(server, options.port, options.host),
     stop: async () => {
+      sessions.endStreams();
       await drain(server, inFlight);
       await sessions.close();
     },

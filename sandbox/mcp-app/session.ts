@@ -9,6 +9,8 @@ const MAX_SESSIONS = 1000;
 /** MCP sessions in the memory of this process: a restart loses them all. */
 export interface Sessions {
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /** Ends the streams that clients listen on, so that no stop waits for them; the sessions go on. */
+  endStreams(): void;
   close(): Promise<void>;
 }
 
@@ -65,12 +67,15 @@ export function createSessions(machine: string, createServer: () => McpServer): 
   const sessions: OpenSessions = new Map();
   return {
     handle: async (request, response) => {
-      // The server has nothing to say unasked, so it offers no stream (MCP 2025-11-25, "Listening for Messages").
-      if (request.method !== 'POST' && request.method !== 'DELETE') {
+      const { method, headers } = request;
+      const id = headers['mcp-session-id'];
+      // A stream is one of a session (MCP 2025-11-25, "Listening for Messages").
+      const listens = method === 'GET' && id !== undefined;
+      if (method !== 'POST' && method !== 'DELETE' && !listens) {
         response.setHeader('allow', 'POST, DELETE');
         return refuse(response, 405, 'Method not allowed');
       }
-      const id = request.headers['mcp-session-id'];
+      if (listens) response.setHeader('connection', 'close');
       if (typeof id !== 'string') {
         const transport = await open(machine, sessions, createServer());
         return transport.handleRequest(request, response);
@@ -78,6 +83,9 @@ export function createSessions(machine: string, createServer: () => McpServer): 
       const transport = sessions.get(id);
       if (!transport) return refuseUnknown(id, machine, request, response);
       return transport.handleRequest(request, response);
+    },
+    endStreams: () => {
+      for (const transport of sessions.values()) transport.closeStandaloneSSEStream();
     },
     close: async () => {
       await Promise.all([...sessions.values()].map((transport) => transport.close()));

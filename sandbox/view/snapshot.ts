@@ -62,14 +62,15 @@ export function conditionOf({ binding }: Snapshot, type: string): ConditionView 
   return binding?.status?.conditions?.find((condition) => condition.type === type);
 }
 
-/** Whether the binding says that the current token is everywhere, and every machine proves it. */
+/** Whether the binding says that the current token is everywhere, and every machine that is not stopped proves it. */
 export function isRolledOut(snapshot: Snapshot): boolean {
   const tokenId = currentTokenId(snapshot);
+  const awake = snapshot.machines.filter(({ state }) => state !== 'stopped');
   const proves = (machine: MachineView) => machine.tokenId === tokenId && machine.health === 'ok';
   return (
     tokenId !== undefined &&
     conditionOf(snapshot, 'Delivered')?.status === 'True' &&
-    snapshot.machines.length > 0 &&
-    snapshot.machines.every(proves)
+    awake.length > 0 &&
+    awake.every(proves)
   );
 }

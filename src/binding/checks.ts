@@ -1,8 +1,11 @@
+import { isContested } from './delivery.ts';
 import {
+  awaitsOthers,
   deliveriesDue,
   isActive,
   isBackedOff,
   isDeleting,
+  isDelivered,
   isSuspended,
   issueReason,
   isUnprobed,
@@ -12,7 +15,8 @@ import {
   unwrittenDeliveries,
 } from './due.ts';
 import { cleanupName, type Progress } from './progress.ts';
-import { type Cleanup, isOurs, needsFinalizer } from './targets.ts';
+import { isWorthKeeping, livePrevious, wantedToken } from './rollback.ts';
+import { type Cleanup, type DeliveryRecord, isOurs, needsFinalizer } from './targets.ts';
 
 /** What a check found: why its step is next, and which delivery or cleanup it is about. */
 export interface Finding {
@@ -46,6 +50,19 @@ const unprobed: Check = (progress) => {
   return isUnprobed(progress) ? { why: 'the new token has to be tried at the API' } : undefined;
 };
 
+/** The current token is about to be replaced, and a delivery may have to go back to it. */
+const unkept: Check = (progress) => {
+  if (!writesHeld(progress)) return undefined;
+  return isWorthKeeping(progress) ? { why: 'a failed rollout must be able to go back' } : undefined;
+};
+
+const writesHeld = (progress: Progress) =>
+  isActive(progress) &&
+  progress.held !== undefined &&
+  progress.issueFailure === undefined &&
+  !isWriteBackedOff(progress) &&
+  !isUnprobed(progress);
+
 /** A token is in hand that no Secret holds yet, or the Secret differs from what the spec asks for. */
 const unwritten: Check = (progress) => {
   if (!isActive(progress) || progress.issueFailure || isWriteBackedOff(progress)) return undefined;
@@ -64,16 +81,50 @@ const issuable: Check = (progress) => {
 
 /** A delivery whose vault does not have the current token. */
 const writable: Check = (progress) => {
-  const [found] = unwrittenDeliveries(progress);
+  const open = unwrittenDeliveries(progress);
+  const isSound = ({ attempts }: DeliveryRecord) => (attempts?.consecutive ?? 0) === 0;
+  // An app that failed before may take as long to fail again: what else there is to do comes first.
+  const found = open.find(isSound) ?? (rollable(progress) ? undefined : open[0]);
   return found && { why: `the current token is not in ${found.target.app} yet`, subject: found.name };
 };
 
 /** A delivery whose vault has the current token, and whose machines may not. */
 const rollable: Check = (progress) => {
-  const found = deliveriesDue(progress).find(
-    (record) => record.tokenId === progress.token?.id && !(record.name in progress.waiting),
+  const ready = deliveriesDue(progress).filter(
+    (record) =>
+      record.tokenId === wantedToken(progress, record)?.id &&
+      !(record.name in progress.waiting) &&
+      !awaitsOthers(progress, record),
   );
+  // In turn: a large app must not keep the others waiting until its last machine.
+  const last = ready.findIndex(({ name }) => name === progress.subject);
+  const found = ready[last + 1] ?? ready[0];
   return found && { why: `machines of ${found.target.app} need the current token`, subject: found.name };
+};
+
+/** A delivery that has not been compared with its app for a while. */
+const driftable: Check = (progress) => {
+  const { facts, driftChecked, waiting: moving } = progress;
+  if (!isActive(progress) || !progress.token || progress.token.expiresAt <= facts.now) return undefined;
+  const found = progress.deliveries.find(
+    (record) =>
+      facts.now >= (facts.driftDueAt[record.name] ?? Number.POSITIVE_INFINITY) &&
+      !driftChecked.includes(record.name) &&
+      !(record.name in moving) &&
+      !rests(progress, record) &&
+      (isDelivered(progress, record) || (isContested(record) && record.tokenId === progress.token?.id)),
+  );
+  return found && { why: 'others may have changed the app', subject: found.name };
+};
+
+/** The previous token is of no more use. */
+const forgettable: Check = (progress) => {
+  if (!progress.previous || progress.held || !isActive(progress)) return undefined;
+  const isOver = livePrevious(progress) === undefined;
+  const isEverywhere = progress.deliveries.every((record) => isDelivered(progress, record));
+  return isOver || isEverywhere
+    ? { why: 'no delivery can go back to the previous token any more' }
+    : undefined;
 };
 
 /** A secret written before its policy became Delete: from now on the binding must not go without it. */
@@ -113,6 +164,8 @@ const failing: Check = (progress) => {
 /** The provider cannot be asked yet, or machines of a rollout are starting. */
 const waiting: Check = (progress) => {
   if (progress.deferred) return { why: 'others ask the provider first' };
+  if (deliveriesDue(progress).some((record) => awaitsOthers(progress, record)))
+    return { why: 'other bindings are about to write to the same app' };
   return Object.keys(progress.waiting).length > 0 ? { why: 'machines are starting' } : undefined;
 };
 
@@ -125,10 +178,13 @@ export const CHECKS = {
   unrecorded,
   suspended,
   unprobed,
+  unkept,
   unwritten,
   issuable,
   writable,
   rollable,
+  driftable,
+  forgettable,
   cleanable,
   stalling,
   failing,

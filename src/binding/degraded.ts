@@ -1,11 +1,12 @@
 import type { Verdict } from './conditions.ts';
 import { timestamp } from './conditions.ts';
-import { isActive, issueReason } from './due.ts';
+import { isActive, isDelivered, issueReason } from './due.ts';
 import { formatDuration } from './duration.ts';
 import type { Progress } from './progress.ts';
 import { isQuotaLow } from './quota.ts';
 import { isTooLate, isUrgent, refreshPolicy } from './renewal.ts';
 import { leadOf } from './schedule.ts';
+import type { DeliveryRecord } from './targets.ts';
 
 /** Reasons of `Degraded`: it works, but look here. */
 export type DegradedReason =
@@ -45,6 +46,9 @@ export function degraded(progress: Progress): Verdict | undefined {
 
 function overlapAtRisk(progress: Progress): string | undefined {
   const { token, attempts } = progress;
+  const late = lateDelivery(progress);
+  if (late)
+    return `Delivery "${late.name}" does not have the new token yet, and what it holds expires at ${late.heldUntil}.`;
   const isOpen = isActive(progress) && !progress.refreshed && issueReason(progress) !== undefined;
   if (!token || !isOpen || token.expiresAt <= progress.facts.now) return undefined;
   const expiry = timestamp(token.expiresAt);
@@ -52,6 +56,18 @@ function overlapAtRisk(progress: Progress): string | undefined {
     return `The provider will not be asked again before ${attempts.nextTime}, but the token expires at ${expiry}.`;
   if (!isUrgent(progress)) return undefined;
   return `The token expires at ${expiry}, and less than a quarter of the time kept for its renewal is left.`;
+}
+
+/** A delivery whose consumers hold a token that is in its own urgent zone. */
+function lateDelivery(progress: Progress): DeliveryRecord | undefined {
+  const { token, facts } = progress;
+  if (!token || !isActive(progress)) return undefined;
+  const margin = leadOf(token, refreshPolicy(progress)).ms / 4;
+  return progress.deliveries.find((record) => {
+    const heldUntil = Date.parse(record.heldUntil ?? '');
+    const isLate = heldUntil > facts.now && heldUntil - facts.now < margin;
+    return isLate && !isDelivered(progress, record);
+  });
 }
 
 function clockSkewed({ report, facts }: Progress): string | undefined {

@@ -36,9 +36,10 @@ export function written(
   write: SecretWrite,
   at: EpochMs,
 ): DeliveryRecord {
-  const { rolloutStartedAt: _before, machines: _counted, ...rest } = record;
+  const { rolloutStartedAt: _before, machines: _counted, rollbackMachine: _overtaken, ...rest } = record;
+  const firstWriteTime = record.firstWriteTime ?? timestamp(at);
   return judged(
-    { ...rest, tokenId, ...write, attempts: NO_ATTEMPTS },
+    { ...rest, tokenId, ...write, firstWriteTime, attempts: NO_ATTEMPTS },
     { status: 'False', reason: 'Writing', message: 'The secret is written; its rollout has not started.' },
     at,
   );
@@ -82,8 +83,72 @@ export function failed(
 
 /** The token that just arrived expires at `expiresAt`: until then consumers are served, whatever comes next. */
 export function served(record: DeliveryRecord, expiresAt: EpochMs): DeliveryRecord {
-  return { ...record, heldUntil: timestamp(expiresAt) };
+  const { rejectedTokenId: _id, rejections: _count, rollbackMachine: _machine, ...rest } = record;
+  return { ...rest, heldUntil: timestamp(expiresAt) };
 }
+
+/** The first machine did not become healthy with the token: it is to get the previous one back. */
+export function rejected(
+  record: DeliveryRecord,
+  refusal: { readonly tokenId: string; readonly machineId: string; readonly message: string },
+  at: EpochMs,
+): DeliveryRecord {
+  const { tokenId: rejectedTokenId, machineId: rollbackMachine, message } = refusal;
+  const rejections = (record.rejections ?? 0) + 1;
+  const { rolloutStartedAt: _over, ...rest } = record;
+  return judged(
+    { ...rest, rejectedTokenId, rejections, rollbackMachine, attempts: NO_ATTEMPTS },
+    { status: 'False', reason: 'RolledBack', message },
+    at,
+  );
+}
+
+/** The machine runs with the previous token again. */
+export function rolledBack(record: DeliveryRecord, message: string, at: EpochMs): DeliveryRecord {
+  const { rollbackMachine: _machine, rolloutStartedAt: _over, ...rest } = record;
+  return judged({ ...rest, attempts: NO_ATTEMPTS }, { status: 'False', reason: 'RolledBack', message }, at);
+}
+
+/** The remote secret is another binding's, which wrote it first; what stands there is not ours any more. */
+export function yielded(record: DeliveryRecord, at: EpochMs): DeliveryRecord {
+  const { tokenId: _lost, rolloutStartedAt: _over, ...rest } = record;
+  const { app, secretName } = record.target;
+  const message =
+    `Another TokenBinding wrote ${secretName} of the Fly app ${app} first and keeps it. Give this delivery a ` +
+    'secretName of its own, or remove it here or there.';
+  return judged(rest, { status: 'False', reason: 'ConflictingBinding', message }, at);
+}
+
+/** Somebody else wrote the remote secret: the token has to be written again. */
+export function drifted(record: DeliveryRecord, at: EpochMs): DeliveryRecord {
+  const { tokenId: _lost, ...rest } = record;
+  const message = 'The secret holds another value than was delivered; it is written again.';
+  const condition: Verdict = { type: 'Drifted', status: 'True', reason: 'SecretChanged', message };
+  const repairs = (record.repairs ?? 0) + 1;
+  return withCondition({ ...rest, repairs, attempts: NO_ATTEMPTS }, condition, at);
+}
+
+/** The remote secret is what was delivered. */
+export function undrifted(record: DeliveryRecord): DeliveryRecord {
+  return { ...record, conditions: (record.conditions ?? []).filter(({ type }) => type !== 'Drifted') };
+}
+
+/** How often a token is written again before the other writer is left to a person. */
+export const MOST_REPAIRS = 2;
+
+/** Somebody writes the remote secret again and again: it is left to them until the next token. */
+export function contested(record: DeliveryRecord, at: EpochMs): DeliveryRecord {
+  const { app, secretName } = record.target;
+  const message =
+    `Something else keeps writing ${secretName} of the Fly app ${app}; the current token was written again ` +
+    `${record.repairs} times. Find the other writer (fly releases -a ${app}) and stop it, or give this delivery ` +
+    'another secretName; then request a refresh.';
+  return judged(record, { status: 'False', reason: 'ConflictingWriter', message }, at);
+}
+
+/** Whether the remote secret is left to somebody else who keeps writing it. */
+export const isContested = (record: DeliveryRecord) =>
+  deliveredCondition(record)?.reason === 'ConflictingWriter';
 
 /** Whether consumers of this delivery hold the token of that id. */
 export function holds(record: DeliveryRecord, tokenId: string): boolean {
@@ -96,6 +161,11 @@ export function deliveredCondition(record: DeliveryRecord): Condition | undefine
 }
 
 function judged(record: DeliveryRecord, verdict: Omit<Verdict, 'type'>, at: EpochMs): DeliveryRecord {
+  return withCondition(record, { type: 'Delivered', ...verdict }, at);
+}
+
+function withCondition(record: DeliveryRecord, verdict: Verdict, at: EpochMs): DeliveryRecord {
   const previous = record.conditions ?? [];
-  return { ...record, conditions: [stamp({ type: 'Delivered', ...verdict }, previous, at)] };
+  const others = previous.filter(({ type }) => type !== verdict.type);
+  return { ...record, conditions: [...others, stamp(verdict, previous, at)] };
 }

@@ -1,9 +1,10 @@
 import { DISPOSITIONS, type Disposition, type FailureReason } from '../failure.ts';
 import { dispositionOf, isBackingOff } from './attempts.ts';
-import { holds } from './delivery.ts';
+import { holds, isContested } from './delivery.ts';
 import { REFRESH_REQUESTED_AT } from './names.ts';
 import { cleanupName, flyCircumstances, issueCircumstances, type Progress } from './progress.ts';
 import { refreshPolicy } from './renewal.ts';
+import { isRejected, retrialTime, wantedToken } from './rollback.ts';
 import { refreshTime } from './schedule.ts';
 import { isFromFuture } from './stored-token.ts';
 import { type Cleanup, type DeliveryRecord, strategyOf } from './targets.ts';
@@ -25,6 +26,8 @@ export function issueReason(progress: Progress): string | undefined {
     return 'the spec asks for another token';
   if (isRefreshRequested(progress)) return 'a refresh was requested by annotation';
   if (isFailureOpen(progress)) return 'the last attempt failed';
+  if (facts.now >= (retrialTime(progress) ?? Number.POSITIVE_INFINITY))
+    return 'a machine refused the token, and the one before will expire';
   return facts.now >= nextRefresh(progress) ? 'the refresh time has come' : undefined;
 }
 
@@ -72,14 +75,34 @@ export function isDelivered({ facts, token }: Progress, record: DeliveryRecord):
 
 /** Deliveries with something to do in this run: a live token, not there yet, no failure to wait out. */
 export function deliveriesDue(progress: Progress): DeliveryRecord[] {
-  const { token, facts } = progress;
-  if (!token || token.expiresAt <= facts.now || !isActive(progress)) return [];
-  return progress.deliveries.filter((record) => !isDelivered(progress, record) && !rests(progress, record));
+  if (!isActive(progress)) return [];
+  return progress.deliveries.filter((record) => isDue(progress, record) && !rests(progress, record));
 }
+
+function isDue(progress: Progress, record: DeliveryRecord): boolean {
+  const { facts, token } = progress;
+  const wanted = wantedToken(progress, record);
+  if (!wanted || wanted.expiresAt <= facts.now || facts.rivals.includes(record.name)) return false;
+  if (isRejected(progress, record))
+    return record.tokenId !== wanted.id || record.rollbackMachine !== undefined;
+  if (record.tokenId === token?.id && isContested(record)) return false;
+  return !isDelivered(progress, record);
+}
+
+/** Whether the rollout waits for the write of another binding to the same app, which it then serves as well. */
+export function awaitsOthers({ facts, token }: Progress, { name }: DeliveryRecord): boolean {
+  if (token === undefined || !facts.awaited.includes(name)) return false;
+  const patience = Math.min(COALESCE_MS, (token.expiresAt - token.issuedAt) * COALESCE_SHARE);
+  return facts.now < token.issuedAt + patience;
+}
+
+/** Longest wait for other writes to an app, in ms after the issue of the token, and as a share of its life. */
+const COALESCE_MS = 60_000;
+const COALESCE_SHARE = 1 / 20;
 
 /** Deliveries whose vault does not have the current token. */
 export function unwrittenDeliveries(progress: Progress): DeliveryRecord[] {
-  return deliveriesDue(progress).filter(({ tokenId }) => tokenId !== progress.token?.id);
+  return deliveriesDue(progress).filter((record) => record.tokenId !== wantedToken(progress, record)?.id);
 }
 
 /** Marks what this run is about to write: recorded before the first write, it makes the secret ours. */
@@ -96,11 +119,11 @@ export function rests(progress: Progress, record: DeliveryRecord | Cleanup): boo
   const { deliveryFailures, cleanupFailures, facts } = progress;
   const isDelivery = 'target' in record;
   if (isDelivery ? record.name in deliveryFailures : cleanupName(record) in cleanupFailures) return true;
-  // A newer token is another matter than the one that machines did not get well with.
+  // Another token is another matter than the one that machines did not get well with.
   if (
     isDelivery &&
     record.attempts?.lastFailureReason === 'RolloutFailed' &&
-    record.tokenId !== progress.token?.id
+    record.tokenId !== wantedToken(progress, record)?.id
   )
     return false;
   const { name } = isDelivery ? record.target.apiTokenRef : record.apiTokenRef;
@@ -124,12 +147,26 @@ export function setbacks(progress: Progress): Setback[] {
   if (issue) found.push(issue);
   for (const record of [...progress.deliveries, ...progress.cleanups]) {
     const about = 'target' in record ? record.name : cleanupName(record);
+    const standing = 'target' in record ? standingSetback(progress, record) : undefined;
+    if (standing) found.push({ about, ...standing });
     const isOpen = !('target' in record) || (isActive(progress) && !isDelivered(progress, record));
     if (isOpen && rests(progress, record)) {
       found.push({ about, ...byReason(record.attempts?.lastFailureReason as FailureReason) });
     }
   }
   return found;
+}
+
+/** What is wrong with a delivery that nothing is due for: it waits for another token, or for a person. */
+function standingSetback(progress: Progress, record: DeliveryRecord): Omit<Setback, 'about'> | undefined {
+  if (!isActive(progress)) return undefined;
+  if (progress.facts.rivals.includes(record.name))
+    return { reason: 'ConflictingBinding', disposition: 'stall' };
+  if (isRejected(progress, record)) {
+    return { reason: 'RolledBack', disposition: (record.rejections ?? 0) < 2 ? 'retry' : 'stall' };
+  }
+  const isLeft = record.tokenId === progress.token?.id && isContested(record);
+  return isLeft ? { reason: 'ConflictingWriter', disposition: 'stall' } : undefined;
 }
 
 function issueSetback(progress: Progress): Setback | undefined {

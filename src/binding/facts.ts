@@ -21,6 +21,14 @@ export interface Facts {
   readonly claimedElsewhere: readonly string[];
   /** A token that an earlier run of this process obtained and could not write yet. */
   readonly held?: HeldFact | undefined;
+  /** The token in the second Secret, kept while a rollout with rollback is under way; intact and ours. */
+  readonly previous?: StoredToken | undefined;
+  /** Names of deliveries whose remote secret belongs to another binding, which wrote it first. */
+  readonly rivals: readonly string[];
+  /** By name of a delivery: when its app is to be compared again with what was delivered. */
+  readonly driftDueAt: Readonly<Record<string, EpochMs>>;
+  /** Names of deliveries to whose app another binding is about to write as well: one rollout serves both. */
+  readonly awaited: readonly string[];
   /** Tokens per 30 days that all bindings of the namespace with this credential ask for. */
   readonly forecast: number;
 }

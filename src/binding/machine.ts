@@ -7,19 +7,22 @@ import { inRunTime } from './run-time.ts';
 
 /**
  * The policy: in `deciding`, the first check that holds names the next state, so the order is the meaning.
- * Read it as: is it over, what to try out, what to store, what to obtain, what to remember, what to write, what to take back,
- * what to roll out, and at last how to rest.
+ * Read it as: is it over, what to try out, what to keep and store, what to obtain, what to remember, what to write, what to take back,
+ * what to roll out, what to compare and forget, and at last how to rest.
  */
 export const POLICY = [
   ['removed', 'removed'],
   ['releasable', 'releasing'],
   ['unprobed', 'probingToken'],
+  ['unkept', 'keepingPrevious'],
   ['unwritten', 'writingSecret'],
   ['issuable', 'acquiringToken'],
   ['unrecorded', 'recording'],
   ['writable', 'settingFlySecret'],
   ['cleanable', 'cleaningUp'],
   ['rollable', 'rollingOut'],
+  ['driftable', 'checkingDrift'],
+  ['forgettable', 'forgettingPrevious'],
   ['suspended', 'suspended'],
   ['stalling', 'stalled'],
   ['failing', 'backingOff'],
@@ -86,7 +89,10 @@ export const machine = setup({
     probingToken: on('probed', 'issueFailed'),
     settingFlySecret: on('flySecretSet', 'deliveryFailed'),
     cleaningUp: on('unset', 'cleanupFailed'),
-    rollingOut: on('rolled', 'deliveryFailed'),
+    rollingOut: on('rolled', 'rolloutPostponed', 'tokenRejected', 'deliveryFailed'),
+    keepingPrevious: on('previousKept', 'previousNotKept'),
+    checkingDrift: on('driftChecked', 'driftUnknown'),
+    forgettingPrevious: on('previousForgotten'),
     removed: { type: 'final' },
     suspended: { type: 'final' },
     stalled: { type: 'final' },
@@ -103,6 +109,9 @@ export type Step =
   | 'writingSecret'
   | 'acquiringToken'
   | 'probingToken'
+  | 'keepingPrevious'
+  | 'checkingDrift'
+  | 'forgettingPrevious'
   | 'settingFlySecret'
   | 'cleaningUp'
   | 'rollingOut';

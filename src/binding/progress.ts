@@ -1,7 +1,7 @@
 import type { EpochMs } from '../clock.ts';
 import type { DeliveryFailureReason, Failure, IssueFailureReason } from '../failure.ts';
 import { type Attempts, type Circumstances, NO_ATTEMPTS } from './attempts.ts';
-import { holds, staged } from './delivery.ts';
+import { holds, staged, yielded } from './delivery.ts';
 import type { Facts, HeldFact, ProbeResult } from './facts.ts';
 import { FINALIZER, REFRESH_REQUESTED_AT, SKIP_CLEANUP } from './names.ts';
 import type { ProviderReport } from './provider-report.ts';
@@ -39,6 +39,14 @@ export interface Progress {
   /** Which key of the credential Secret the provider accepted in this run. */
   readonly credentialUsed?: CredentialUsed | undefined;
 
+  /** The token that the second Secret holds for a rollback. */
+  readonly previous?: StoredToken | undefined;
+  /** The token about to be replaced could not be kept; a failed rollout will halt. */
+  readonly keepFailed: boolean;
+  /** Deliveries compared with their app in this run, and those of them that somebody else had written. */
+  readonly driftChecked: readonly string[];
+  readonly driftFound: readonly string[];
+
   readonly deliveries: readonly DeliveryRecord[];
   readonly cleanups: readonly Cleanup[];
   /** The cluster remembers deliveries and cleanups as they stand here. */
@@ -70,7 +78,11 @@ export function begin(facts: Facts): Progress {
   const { deliveries, cleanups } = retarget(binding);
   const targets = {
     cleanups,
-    deliveries: deliveries.map((record) => adopted(record, binding, token?.id, facts.now)),
+    deliveries: deliveries.map((record) =>
+      facts.rivals.includes(record.name)
+        ? yielded(record, facts.now)
+        : adopted(record, binding, token?.id, facts.now),
+    ),
   };
   const skipped = binding.metadata.annotations?.[SKIP_CLEANUP] === 'true';
   const isKept = (cleanup: Cleanup) => skipped || facts.claimedElsewhere.includes(cleanupName(cleanup));
@@ -83,6 +95,7 @@ export function begin(facts: Facts): Progress {
     foreign: secret.state === 'foreign' ? secret.owner : undefined,
     ...(held && isWanted(held, facts) ? { held: held.token, probed: held.probed } : {}),
     refreshed: false,
+    ...{ previous: facts.previous, keepFailed: false, driftChecked: [], driftFound: [] },
     attempts: binding.status?.attempts ?? NO_ATTEMPTS,
     ...wanted,
     recorded: isRecorded(wanted, binding),

@@ -1,4 +1,4 @@
-import type { StepResult } from './results.ts';
+import type { StepResult } from './step-result.ts';
 
 /**
  * A result with its times in the time of the run (`Facts.now`): steps tell them by the wall clock, which may have
@@ -10,6 +10,7 @@ export function inRunTime(result: StepResult, setBackMs: number): StepResult {
     ...result,
     ...('at' in result && { at: result.at + setBackMs }),
     ...('failure' in result && { failure: moved(result.failure, 'notBefore', setBackMs) }),
+    ...('until' in result && { until: result.until + setBackMs }),
     ...('deferral' in result && { deferral: moved(result.deferral, 'until', setBackMs) }),
     ...('progress' in result && { progress: moved(result.progress, 'retryAt', setBackMs) }),
   } as StepResult;

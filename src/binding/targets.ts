@@ -1,5 +1,11 @@
 import { FINALIZER } from './names.ts';
-import type { Cleanup, DeliveryStatus, DeliveryTarget, FlyDelivery } from './token-binding.generated.ts';
+import type {
+  Cleanup,
+  DeliveryStatus,
+  DeliveryTarget,
+  FlyDelivery,
+  RolloutSettings,
+} from './token-binding.generated.ts';
 import type { TokenBinding } from './token-binding.ts';
 
 /** What is recorded of one delivery. */
@@ -69,9 +75,13 @@ export function isRecorded(targets: Targets, binding: TokenBinding): boolean {
 }
 
 /** How the machines of a delivery get a new token. */
-export function strategyOf(binding: TokenBinding, delivery: string): 'Rolling' | 'Stage' {
-  const found = binding.spec.deliveries.find(({ name }) => name === delivery);
-  return found?.fly?.rollout.strategy ?? 'Rolling';
+export function strategyOf(binding: TokenBinding, delivery: string): RolloutSettings['strategy'] {
+  return rolloutOf(binding, delivery)?.strategy ?? 'Rolling';
+}
+
+/** The rollout that the spec asks for; undefined for a delivery that it no longer names. */
+export function rolloutOf(binding: TokenBinding, delivery: string): RolloutSettings | undefined {
+  return binding.spec.deliveries.find(({ name }) => name === delivery)?.fly?.rollout;
 }
 
 function targetOf({ app, secretName, apiTokenRef, deletionPolicy }: FlyDelivery): DeliveryTarget {

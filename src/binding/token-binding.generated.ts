@@ -320,13 +320,22 @@ export interface FlyDelivery {
    */
   deletionPolicy: 'Retain' | 'Delete';
   /**
-   * How the machines of the app come to run with the new token.
+   * How the token is written into the app's secret: Plain as it is, Base64 for a secret that [[files]] of fly.toml turns into a file (secret_name). Default Plain.
    */
-  rollout: {
+  encoding: 'Plain' | 'Base64';
+  /**
+   * How often the app is compared with what was delivered: its secret may have been written by somebody else, machines may have been added or restarted. From 10s to 24h. Default 10m.
+   */
+  driftCheckInterval: string;
+  rollout: RolloutSettings;
+  /**
+   * With strategy Reload: where running machines find the token.
+   */
+  reload?: {
     /**
-     * Rolling updates one machine at a time and waits for its checks; Stage only sets the secret, each machine has the new token from its next update on. Default Rolling.
+     * Absolute path of the file that the app re-reads; its directory must exist and be writable. Example: /run/token/jwt
      */
-    strategy: 'Rolling' | 'Stage';
+    path: string;
   };
 }
 /**
@@ -341,6 +350,35 @@ export interface SecretKeyRef {
    * Key of the Secret that holds the API token. Example: token
    */
   key: string;
+}
+/**
+ * How the machines of the app come to run with the new token.
+ */
+export interface RolloutSettings {
+  /**
+   * Rolling updates one machine first and the others when it is healthy, maxUnavailable at a time. Immediate updates all at once and waits for none. Reload writes the token into a file of each running machine, which goes on running, and sets the secret for later boots. Stage only sets the secret, each machine has the new token from its next update on. Default Rolling.
+   */
+  strategy: 'Rolling' | 'Immediate' | 'Reload' | 'Stage';
+  /**
+   * Running machines that may be down at once while the token is rolled out: a number from 1, or a share of them such as 33%, rounded up. Default 1.
+   */
+  maxUnavailable: number | string;
+  /**
+   * How long a machine may take to become healthy with the new token, its start included. From 10s to 1h. Default 5m.
+   */
+  machineTimeout: string;
+  /**
+   * How long the whole rollout may take before it counts as failed, from 1m to 24h. Thirty minutes when absent.
+   */
+  timeout?: string;
+  /**
+   * What happens when the first machine does not become healthy with the new token: Rollback gives it the previous token back while that is valid, Halt leaves it as it is. The other machines are not touched in either case. Default Rollback.
+   */
+  onFailure: 'Rollback' | 'Halt';
+  /**
+   * Whether machines that Fly Launch does not manage (made by fly machine run or the API) are rolled, too: they get the app's secrets like all others. Default true.
+   */
+  includeUnmanaged: boolean;
 }
 /**
  * What the controller saw and did. Times are RFC 3339 in UTC.
@@ -536,6 +574,26 @@ export interface DeliveryStatus {
    * Id of the token that was last written to the app's secret.
    */
   tokenId?: string;
+  /**
+   * Id of the last token that the first machine did not become healthy with; it is not rolled out again.
+   */
+  rejectedTokenId?: string;
+  /**
+   * Id of the machine that is being given the previous token back.
+   */
+  rollbackMachine?: string;
+  /**
+   * Tokens in a row that were rejected so.
+   */
+  rejections?: number;
+  /**
+   * When this binding first wrote the secret: of two bindings that write the same one, the earlier keeps it.
+   */
+  firstWriteTime?: string;
+  /**
+   * How often the current token had to be written again because somebody else had written the secret.
+   */
+  repairs?: number;
   /**
    * Version of the app's secrets that this write returned; machines must reach it.
    */

@@ -41,10 +41,25 @@ function rollouts(progress: Progress): Transition[] {
     ...progress.rolloutsStarted.map((name) =>
       normal('RolloutStarted', 'Rollout', `Machines get the token of ${about(name)}.`),
     ),
+    ...progress.driftFound.map((name) =>
+      normal('DriftFound', 'Compare', `The secret of ${about(name)} was written by somebody else.`),
+    ),
+    ...repaired(progress).map((name) =>
+      normal('DriftRepaired', 'Rollout', `The token was delivered again: ${about(name)}.`),
+    ),
     ...progress.rolloutsFinished.map((name) =>
       normal('RolloutSucceeded', 'Rollout', `All machines have the token of ${about(name)}.`),
     ),
   ];
+}
+
+/** Deliveries that hold their token again after somebody else had written the secret. */
+function repaired({ facts, driftFound, rolloutsFinished }: Progress): string[] {
+  const before = facts.binding.status?.deliveries ?? [];
+  const wasDrifted = (name: string) =>
+    driftFound.includes(name) ||
+    before.some((record) => record.name === name && isTrue(record.conditions, 'Drifted'));
+  return rolloutsFinished.filter(wasDrifted);
 }
 
 /** One warning per failure that is new: not there before, or for another reason. */

@@ -1,7 +1,18 @@
 import type { EpochMs } from '../clock.ts';
-import { isActive, isDeleting, isDelivered, nextRefresh, rests, setbacks } from './due.ts';
+import {
+  awaitsOthers,
+  deliveriesDue,
+  isActive,
+  isDeleting,
+  isDelivered,
+  nextRefresh,
+  rests,
+  setbacks,
+} from './due.ts';
+import { parseDuration } from './duration.ts';
 import type { Progress } from './progress.ts';
 import { refreshPolicy } from './renewal.ts';
+import { retrialTime } from './rollback.ts';
 import { urgentTime } from './schedule.ts';
 import type { TokenBindingStatus } from './token-binding.generated.ts';
 
@@ -27,6 +38,7 @@ export function wakeTime(progress: Progress, status: TokenBindingStatus): EpochM
     if (isOpen && rests(progress, record) && record.attempts?.nextTime)
       times.push(Date.parse(record.attempts.nextTime));
   }
+  times.push(...driftTimes(progress));
   if (!isDeleting(progress)) {
     // By the token itself: the status has whole seconds, and a look a moment too early would be the last.
     if (token && token.expiresAt > facts.now) times.push(token.expiresAt);
@@ -35,6 +47,25 @@ export function wakeTime(progress: Progress, status: TokenBindingStatus): EpochM
       times.push(...future(facts.now, urgentTime(token, refreshPolicy(progress))));
   }
   return times.length === 0 ? undefined : Math.min(...times);
+}
+
+/** How soon to look whether another binding has written to the same app, in ms. */
+const AWAIT_MS = 1_000;
+
+/** When deliveries are to be looked at for the sake of others: who write the same app, its secret or its machines. */
+function driftTimes(progress: Progress): EpochMs[] {
+  const { facts, driftChecked } = progress;
+  if (!isActive(progress)) return [];
+  const retrial = retrialTime(progress);
+  const times = retrial === undefined ? [] : [retrial];
+  if (deliveriesDue(progress).some((record) => awaitsOthers(progress, record)))
+    times.push(facts.now + AWAIT_MS);
+  for (const { name, fly } of facts.binding.spec.deliveries) {
+    const interval = parseDuration(fly?.driftCheckInterval);
+    const due = driftChecked.includes(name) ? facts.now + interval : facts.driftDueAt[name];
+    if (due !== undefined && interval > 0) times.push(Math.max(due, facts.now + AWAIT_MS));
+  }
+  return times;
 }
 
 const future = (now: EpochMs, at: EpochMs) => (at > now ? [at] : []);

@@ -8,6 +8,8 @@ export interface RolloutTarget {
   readonly secretsVersion: number;
   /** The metadata key of the marker; the same for everybody who feeds the app, as they share its versions. */
   readonly marker: string;
+  /** The one machine that is to reach it; all that the policy includes when absent. */
+  readonly only?: string;
 }
 
 /** How careful a rollout is. */

@@ -24,7 +24,8 @@ export async function advanceRollout(
   order: RolloutOrder,
   signal?: AbortSignal,
 ): Promise<RolloutProgress> {
-  const fleet = await listPatiently(site, signal);
+  const { only } = order.target;
+  const fleet = (await listPatiently(site, signal)).filter(({ id }) => only === undefined || id === only);
   const turn = new RolloutTurn({ ...site, ...order, signal }, fleet);
   return conclude(turn, await act(turn));
 }

@@ -1,7 +1,7 @@
 import type { Place } from './resource.ts';
 
 /** The verbs of the API server's audit log and RBAC rules that this controller uses. */
-export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch';
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
 
 /** What was being asked when it failed. */
 export interface Attempt {

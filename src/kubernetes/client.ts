@@ -62,6 +62,7 @@ const METHODS: Readonly<Record<Verb, string>> = {
   create: 'POST',
   update: 'PUT',
   patch: 'PATCH',
+  delete: 'DELETE',
 };
 
 class HttpClient implements KubernetesClient {

@@ -113,6 +113,18 @@ export class Secrets {
     });
   }
 
+  /**
+   * Deletes the Secret at that version; one that is gone already is fine.
+   *
+   * @throws ApiError, `Conflict` when it is no longer that version
+   */
+  async remove(ref: ObjectRef, { uid, resourceVersion }: SecretVersion, signal?: AbortSignal): Promise<void> {
+    const body = { preconditions: { uid, resourceVersion } };
+    await this.#client.call({ verb: 'delete', at: placeOf(ref), body, signal }).catch((error: unknown) => {
+      if (!hasReason(error, 'NotFound')) throw error;
+    });
+  }
+
   /** Gives our applies what is theirs alone to drop; does nothing when that was done before. */
   async #handOver(known: SecretMetadata, signal: AbortSignal | undefined): Promise<SecretMetadata> {
     if (known.awaitingHandOver === undefined) return known;

@@ -7,7 +7,17 @@ import { readiness } from '../../src/binding/readiness.ts';
 import { statusOf } from '../../src/binding/status.ts';
 import type { TokenBindingStatus } from '../../src/binding/token-binding.ts';
 import { wakeTime } from '../../src/binding/wake.ts';
-import { aBinding, aDelivery, aToken, factsWith, HOUR, MINUTE, NOON, someFacts } from '../support/binding.ts';
+import {
+  aBinding,
+  aDelivery,
+  aToken,
+  factsWith,
+  HOUR,
+  MINUTE,
+  NOON,
+  ROLLOUT,
+  someFacts,
+} from '../support/binding.ts';
 import { plan } from './plan.ts';
 import { deliver, issue, machines, recorded as settledDelivery } from './results.ts';
 
@@ -105,7 +115,7 @@ test('a change from Rolling to Stage amid a rollout leaves the other machines al
     factsWith(aToken(), {
       binding: aBinding({
         metadata: { generation: 2 },
-        spec: { deliveries: [aDelivery({ rollout: { strategy: 'Stage' } })] },
+        spec: { deliveries: [aDelivery({ rollout: { ...ROLLOUT, strategy: 'Stage' } })] },
         status,
       }),
     }),
@@ -221,10 +231,7 @@ test('Ready is False while a delivery holds an expired token, however many were 
     attempts: attempts(NOON + MINUTE),
     conditions: [
       {
-        type: 'Delivered',
-        status: 'False' as const,
-        reason: 'PlatformUnavailable',
-        message: '',
+        ...{ type: 'Delivered', status: 'False' as const, reason: 'PlatformUnavailable', message: '' },
         lastTransitionTime: T(NOON - HOUR),
       },
     ],

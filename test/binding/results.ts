@@ -1,3 +1,5 @@
+import type { Progress } from '../../src/binding/progress.ts';
+import type { StepResult } from '../../src/binding/results.ts';
 import type { Failure } from '../../src/failure.ts';
 import { aToken, HOUR, NOON } from '../support/binding.ts';
 
@@ -24,6 +26,8 @@ export const issue = {
 } as const;
 export const machines = { total: 2, current: 2, skipped: 0, failed: 0 };
 export const deliver = {
+  keepingPrevious: ({ token }: Progress): StepResult => ({ type: 'previousKept', token: token ?? fresh }),
+  forgettingPrevious: { type: 'previousForgotten' },
   recording: { type: 'recorded' },
   settingFlySecret: { type: 'flySecretSet', write: { secretsVersion: 4, digest: 'd' }, at: NOON },
   rollingOut: { type: 'rolled', progress: { machines, done: true }, at: NOON },

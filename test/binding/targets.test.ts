@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SKIP_CLEANUP } from '../../src/binding/names.ts';
 import { statusOf } from '../../src/binding/status.ts';
-import { aBinding, aDelivery, aToken, factsWith, MINUTE, NOON } from '../support/binding.ts';
+import { aBinding, aDelivery, aToken, factsWith, MINUTE, NOON, ROLLOUT } from '../support/binding.ts';
 import { plan } from './plan.ts';
 import { deletion, deliver, machines, outage, recorded, refusal } from './results.ts';
 
@@ -29,7 +29,9 @@ describe('a delivery', () => {
   });
 
   it('of strategy Stage is written and not rolled out', () => {
-    const staged = aBinding({ spec: { deliveries: [aDelivery({ rollout: { strategy: 'Stage' } })] } });
+    const staged = aBinding({
+      spec: { deliveries: [aDelivery({ rollout: { ...ROLLOUT, strategy: 'Stage' } })] },
+    });
     const { steps, rest } = plan(factsWith(aToken(), { binding: staged }), deliver);
     assert.deepEqual([steps, rest], [['recording', 'settingFlySecret'], 'current']);
   });

@@ -64,7 +64,7 @@ function lines({ verbs, apiGroups = [], resources = [], resourceNames = ['*'] }:
 
 const ON_BINDINGS = new Set([
   'events.events.k8s.io *: create',
-  'secrets. *: get list watch create patch',
+  'secrets. *: get list watch create patch delete',
   'tokenbindings.tokenbinding.erauner.dev *: list watch patch',
   'tokenbindings/status.tokenbinding.erauner.dev *: patch',
 ]);
@@ -81,6 +81,7 @@ describe('the controller of a release for all namespaces', () => {
       'get secrets -n unwatched',
       'create secrets -n unwatched',
       'patch secrets -n unwatched',
+      'delete secrets -n unwatched',
       'create events.events.k8s.io -n unwatched',
       'create leases.coordination.k8s.io -n system',
       'get leases.coordination.k8s.io/all-tokenbinding -n system',
@@ -89,8 +90,8 @@ describe('the controller of a release for all namespaces', () => {
 
   test('is refused the rest', () =>
     canI(EVERYWHERE, 'no', [
-      'delete secrets -A',
       'update secrets -A',
+      'deletecollection secrets -A',
       'patch events.events.k8s.io -A',
       `create ${BINDINGS} -A`,
       `delete ${BINDINGS} -A`,

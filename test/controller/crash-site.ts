@@ -155,6 +155,13 @@ export class CrashSite implements Surroundings {
     return Buffer.from(data.token ?? '', 'base64').toString();
   }
 
+  /** Names of all Secrets of the namespace, sorted. */
+  async secretNames(): Promise<string[]> {
+    const at = { resource: SECRETS, namespace: this.namespace };
+    const { items } = await this.client.call<{ items: KubernetesObject[] }>({ verb: 'list', at });
+    return items.map(({ metadata }) => metadata?.name ?? '').sort();
+  }
+
   /** Whether it is the last token that the issuer gave to this namespace's client. */
   isNewest(token: string): boolean {
     const issued = this.#ground.issuer.issued.filter(({ clientId }) => clientId === this.namespace);

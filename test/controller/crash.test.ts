@@ -30,7 +30,10 @@ const STORIES: readonly Story[] = [
   {
     title: 'a refresh with two deliveries',
     apps: { shop: 1, desk: 1 },
-    needed: { 'issue token': 1, 'apply secrets': 1, 'set secret': 2, 'update machine': 2 },
+    needed: {
+      ...{ 'issue token': 1, 'create secrets': 1, 'apply secrets': 1, 'delete secrets': 1 },
+      ...{ 'set secret': 2, 'update machine': 2 },
+    },
     arrange: async (site, round) => {
       if (round === 1) await createSettled(site, 'steady', ['shop/TOKEN', 'desk/TOKEN']);
       return 'steady';
@@ -40,6 +43,7 @@ const STORIES: readonly Story[] = [
       await assertSpread(site, 'steady', ['shop/TOKEN', 'desk/TOKEN']);
       const binding = await site.binding('steady');
       assert.equal(binding?.status?.lastHandledRefreshAt, String(round));
+      assert.deepEqual(await site.secretNames(), ['fly', 'm2m', 'steady'], 'no previous token may be left');
     },
   },
   {

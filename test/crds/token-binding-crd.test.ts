@@ -14,6 +14,8 @@ const CREDENTIAL = 'spec.clientAuthentication.clientSecret.secretRef';
 const FLY = 'spec.deliveries.0.fly';
 const LONG = 'a'.repeat(254);
 
+const reloaded = (path: string) => delivery('mcp', { rollout: { strategy: 'Reload' }, reload: { path } });
+
 /** What somebody may write, at a path of the usual object, and what the answer must teach. */
 const REFUSED: [path: string, value: unknown, answer: RegExp][] = [
   ['spec.source', undefined, /spec\.source: Required value/],
@@ -87,7 +89,24 @@ const REFUSED: [path: string, value: unknown, answer: RegExp][] = [
   [`${FLY}.apiTokenRef`, { name: 'fly-deploy' }, /apiTokenRef\.key: Required value/],
   [`${FLY}.apiTokenRef.key`, 'a b', /write a key of the Secret/],
   [`${FLY}.deletionPolicy`, 'Keep', /supported values: "Retain", "Delete"/],
-  [`${FLY}.rollout`, { strategy: 'Immediate' }, /supported values: "Rolling", "Stage"/],
+  [`${FLY}.rollout`, { strategy: 'Canary' }, /supported values: "Rolling", "Immediate", "Reload", "Stage"/],
+  [`${FLY}.rollout`, { strategy: 'Reload' }, /Reload needs reload\.path.*write both or neither/],
+  [`${FLY}.reload`, { path: '/run/token/jwt' }, /Reload needs reload\.path.*write both or neither/],
+  ['spec.deliveries.0', reloaded('run/token/jwt'), /write an absolute path.*for example \/run\/token\/jwt/],
+  ['spec.deliveries.0', reloaded('/run/../etc/passwd'), /write an absolute path/],
+  ['spec.deliveries.0', reloaded('/run/token/..'), /write an absolute path/],
+  ['spec.deliveries.0', reloaded("/run/it's"), /write an absolute path/],
+  ['spec.deliveries.0', reloaded('/run/token/'), /write an absolute path/],
+  [`${FLY}.rollout`, { maxUnavailable: 0 }, /write a number of machines from 1 on, or a percentage/],
+  [`${FLY}.rollout`, { maxUnavailable: '0%' }, /maxUnavailable.*should match/],
+  [`${FLY}.rollout`, { maxUnavailable: '101%' }, /maxUnavailable.*should match/],
+  [`${FLY}.rollout`, { maxUnavailable: '2' }, /maxUnavailable.*should match/],
+  [`${FLY}.rollout`, { machineTimeout: '9s' }, /write a duration from 10s to 1h.*for example 5m or 90s/],
+  [`${FLY}.rollout`, { machineTimeout: '61m' }, /write a duration from 10s to 1h/],
+  [`${FLY}.rollout`, { onFailure: 'Retry' }, /supported values: "Rollback", "Halt"/],
+  [`${FLY}.driftCheckInterval`, '9s', /write a duration from 10s to 24h.*for example 10m or 1h30m/],
+  [`${FLY}.driftCheckInterval`, '1d', /write a duration from 10s to 24h/],
+  [`${FLY}.encoding`, 'Hex', /supported values: "Plain", "Base64"/],
   ['spec.deliveries.1', delivery('mcp', { app: 'other' }), /Duplicate value.*"mcp"/],
   [
     'spec.deliveries.1',
@@ -131,6 +150,17 @@ const ACCEPTED: [path: string, value: unknown][] = [
   ['spec.deliveries.1', delivery('second', { app: 'another-app' })],
   ['spec.deliveries.1', delivery('second', { secretName: '_OTHER' })],
   [`${FLY}.rollout`, { strategy: 'Stage' }],
+  [`${FLY}.rollout`, { strategy: 'Immediate' }],
+  ['spec.deliveries.0', reloaded('/run/token/jwt')],
+  ['spec.deliveries.0', reloaded('/data/.token..jwt')],
+  [
+    `${FLY}.rollout`,
+    { maxUnavailable: 3, machineTimeout: '10s', onFailure: 'Halt', includeUnmanaged: false },
+  ],
+  [`${FLY}.rollout`, { maxUnavailable: '1%', machineTimeout: '1h', onFailure: 'Rollback' }],
+  [`${FLY}.rollout`, { maxUnavailable: '100%' }],
+  [`${FLY}.driftCheckInterval`, '1m'],
+  [`${FLY}.encoding`, 'Base64'],
 ];
 
 for (const [path, value] of ACCEPTED) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { TokenBindingSpec, TokenBindingStatus } from '../../src/binding/token-binding.generated.ts';
+import { ROLLOUT } from '../support/binding.ts';
 import { type BindingManifest, bindingManifest, manifestWith } from './binding-manifest.ts';
 import { type CrdCluster, startCrdCluster } from './crd-cluster.ts';
 
@@ -68,7 +69,14 @@ const STATUS: TokenBindingStatus = {
     {
       name: 'mcp',
       target: { ...TARGET, deletionPolicy: 'Delete' },
+      heldUntil: TIME,
+      claimed: true,
       tokenId: '0123456789abcdef',
+      rejectedTokenId: 'fedcba9876543210',
+      rollbackMachine: '178176ec1f0089',
+      rejections: 1,
+      firstWriteTime: TIME,
+      repairs: 2,
       secretsVersion: 2 ** 53 - 1,
       digest: 'd1gest',
       machines: { total: 4, current: 1, skipped: 2, failed: 1 },
@@ -100,7 +108,13 @@ test('what was left out has its default', () => {
     refresh: { atLifetimePercent: 67, jitterPercent: 10 },
     secret: { name: 'toolbridge-api-token', key: 'token' },
     deliveries: [
-      { name: 'mcp', fly: { ...TARGET, deletionPolicy: 'Retain', rollout: { strategy: 'Rolling' } } },
+      {
+        name: 'mcp',
+        fly: {
+          ...{ ...TARGET, deletionPolicy: 'Retain', rollout: ROLLOUT },
+          ...{ encoding: 'Plain', driftCheckInterval: '10m' },
+        },
+      },
     ],
   };
   assert.deepEqual(stored.spec, expected);

@@ -5,9 +5,11 @@ import type { KubernetesObject } from '@kubernetes/client-node';
 import { CHART_NAMESPACE } from '../../sandbox/chart.ts';
 import { waitFor } from '../../sandbox/wait-for.ts';
 import type { World } from '../../sandbox/world.ts';
+import { ROLLOUT } from '../support/binding.ts';
 import { Crowd } from './crowd.ts';
-import { countRequests, countWhenStill, requestsBetween } from './request-count.ts';
-import { createTenant, isTrue, PATIENCE_MS, startScenario } from './scenario.ts';
+import { createFlyTenant, delivery } from './fly-tenant.ts';
+import { countRequests, countWhenStill, type RequestCount, requestsBetween } from './request-count.ts';
+import { createTenant, isTrue, PATIENCE_MS, startScenario, type Tenant } from './scenario.ts';
 
 /** All that the controller has a right to write, but for its Lease. */
 const RESOURCES = ['secrets', 'tokenbindings', 'events'];
@@ -57,8 +59,45 @@ test('with 100 settled bindings nothing is asked of the API server, and only the
 });
 
 test('a refresh costs one read and one write of Secrets, one status and one event', async () => {
-  const { issuer } = world.outside;
   const tenant = await createTenant(world, 'steady');
+  const cost = await costOfRefresh(tenant, (binding) => {
+    delete binding.spec.deliveries;
+  });
+  assert.deepEqual(cost, {
+    'APPLY secrets': 1,
+    'GET secrets': 1,
+    'PATCH tokenbindings/status': 1,
+    'POST events': 1,
+  });
+});
+
+/** With an app without machines: where they are waited for, each look reads the API token again. */
+const WITH_DELIVERY = {
+  ...{ 'APPLY secrets': 1, 'GET secrets': 4 },
+  ...{ 'PATCH tokenbindings/status': 3, 'POST events': 4 },
+};
+/** The previous token is read, kept in a new Secret whose fields are handed over to applies, and deleted. */
+const KEEPING = { 'GET secrets': 5, 'POST secrets': 1, 'PATCH secrets': 1, 'DELETE secrets': 1 };
+
+test('a refresh with a Fly delivery costs three reads of Secrets, two statuses and three events more', async () => {
+  assert.deepEqual(await costOfDelivery('Halt'), WITH_DELIVERY);
+});
+
+test('a delivery that may have to go back costs four calls on Secrets more', async () => {
+  assert.deepEqual(await costOfDelivery('Rollback'), { ...WITH_DELIVERY, ...KEEPING });
+});
+
+async function costOfDelivery(onFailure: 'Halt' | 'Rollback'): Promise<RequestCount> {
+  const app = `budget-${onFailure}`.toLowerCase();
+  const tenant = await createFlyTenant(world, app);
+  return costOfRefresh(tenant, ({ spec }) => {
+    spec.deliveries = [delivery('mcp', { app, rollout: { ...ROLLOUT, onFailure } })];
+  });
+}
+
+/** What the second refresh of a binding asks of the API server; the binding is suspended afterwards. */
+async function costOfRefresh(tenant: Tenant, change: Parameters<Tenant['bind']>[0]): Promise<RequestCount> {
+  const { issuer } = world.outside;
   issuer.setTokenLifetime(SHORT_LIFETIME);
   const afterToken = async (count: number) => {
     await waitFor(() => issuer.issued.length >= count, {
@@ -70,15 +109,9 @@ test('a refresh costs one read and one write of Secrets, one status and one even
     return requests;
   };
   const first = issuer.issued.length + 1;
-  await tenant.bind((binding) => {
-    delete binding.spec.deliveries;
-  });
+  await tenant.bind(change);
   const start = await afterToken(first + 1);
   const end = await afterToken(first + 2);
-  assert.deepEqual(requestsBetween(start, end, RESOURCES), {
-    'APPLY secrets': 1,
-    'GET secrets': 1,
-    'PATCH tokenbindings/status': 1,
-    'POST events': 1,
-  });
-});
+  await tenant.change({ suspend: true });
+  return requestsBetween(start, end, RESOURCES);
+}

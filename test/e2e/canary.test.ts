@@ -190,5 +190,5 @@ test('the search would have found them', async () => {
   const secrets = await world.objects.secretsOf(tenant.namespace);
   const holding = [...secrets].filter(([, data]) => leaks.in(JSON.stringify(data)).length > 0);
   const names = new Set(holding.map(([name]) => name));
-  assert.deepEqual(names, new Set(['fly-deploy', TARGET, 'toolbridge-m2m']));
+  assert.deepEqual(names, new Set(['fly-deploy', TARGET, `${TARGET}-previous`, 'toolbridge-m2m']));
 });

@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { waitFor } from '../../sandbox/wait-for.ts';
 import type { World } from '../../sandbox/world.ts';
 import type { TokenBinding } from '../../src/binding/token-binding.ts';
+import { ROLLOUT } from '../support/binding.ts';
 import { bindAndSettle, createFlyTenant, delivery, KEY } from './fly-tenant.ts';
 import { conditionOf, startScenario, type Tenant } from './scenario.ts';
 
@@ -104,7 +105,7 @@ describe('the deliveries of a binding', { concurrency: true }, () => {
     const [model] = fly.machines(modelApp);
     assert.ok(model);
     await fly.addMachine(app, { config: model.config, state: 'started' });
-    await bindAndSettle(tenant, [delivery('mcp', { app, rollout: { strategy: 'Stage' } })]);
+    await bindAndSettle(tenant, [delivery('mcp', { app, rollout: { ...ROLLOUT, strategy: 'Stage' } })]);
     await tenant.settled(await tenant.requestRefresh());
     assert.deepEqual(secretsIn(app), [KEY]);
     assert.deepEqual(

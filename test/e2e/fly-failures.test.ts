@@ -28,16 +28,26 @@ describe('a delivery to Fly', () => {
     await world.startController();
   });
   after(() => world?.stop());
-  afterEach(() => world.outside.fly.faults.clear());
+  const tenants: Tenant[] = [];
+  afterEach(async () => {
+    world.outside.fly.faults.clear();
+    // The app's secret belongs to the first binding that wrote it for as long as that lives.
+    for (const tenant of tenants.splice(0)) await tenant.unbind();
+  });
 
   const fly = () => world.outside.fly;
+  const createWriter: typeof createCountedTenant = async (...args) => {
+    const tenant = await createCountedTenant(...args);
+    tenants.push(tenant);
+    return tenant;
+  };
   const retarget = (tenant: Tenant, app: string) =>
     tenant.bind((binding) => {
       for (const delivery of binding.spec.deliveries ?? []) delivery.fly.app = app;
     });
 
   it('with an API token that Fly refuses is Unauthorized, and recovers when the Secret is corrected', async () => {
-    const tenant = await createCountedTenant(world, 'refused', { apiToken: 'FlyV1 fm2_nonsense' });
+    const tenant = await createWriter(world, 'refused', { apiToken: 'FlyV1 fm2_nonsense' });
     await tenant.bind();
     const binding = await until(tenant, 'Unauthorized');
     assert.ok(isTrue(binding, 'Stalled'));
@@ -50,7 +60,7 @@ describe('a delivery to Fly', () => {
   });
 
   it('to an app that is not there is AppNotFound, with an event', async () => {
-    const tenant = await createCountedTenant(world, 'nowhere');
+    const tenant = await createWriter(world, 'nowhere');
     await retarget(tenant, 'no-such-app');
     const binding = await until(tenant, 'AppNotFound');
     assert.ok(isTrue(binding, 'Stalled'));
@@ -65,7 +75,7 @@ describe('a delivery to Fly', () => {
   });
 
   it('whose API token is in no Secret is CredentialsMissing, and recovers when there is one', async () => {
-    const tenant = await createCountedTenant(world, 'tokenless');
+    const tenant = await createWriter(world, 'tokenless');
     const secret = await tenant.secret('fly-deploy');
     await world.objects.delete('Secret', tenant.namespace, 'fly-deploy');
     await tenant.bind();
@@ -78,7 +88,7 @@ describe('a delivery to Fly', () => {
 
   for (const body of ['json', 'html', 'plain'] as const) {
     it(`is tried again while Fly answers with errors in ${body}`, async () => {
-      const tenant = await createCountedTenant(world, `outage-${body}`);
+      const tenant = await createWriter(world, `outage-${body}`);
       fly().faults.next('setSecret', { kind: 'answer', status: 503, body }, 2);
       await tenant.bind();
       const binding = await until(tenant, 'PlatformUnavailable');
@@ -88,7 +98,7 @@ describe('a delivery to Fly', () => {
   }
 
   it('stops at the first machine that does not become well, and leaves the other with the old token', async () => {
-    const tenant = await createCountedTenant(world, 'unwell');
+    const tenant = await createWriter(world, 'unwell');
     await tenant.bind();
     await tenant.settled();
     await fly().settled(world.outside.app);

@@ -4,7 +4,7 @@ import { type ExampleSetting, exampleBinding, exampleCredentials } from '../../s
 import { waitFor } from '../../sandbox/wait-for.ts';
 import { startWorld, type World, type WorldOptions } from '../../sandbox/world.ts';
 import type { Condition, DeliveryStatus } from '../../src/binding/token-binding.generated.ts';
-import type { TokenBinding } from '../../src/binding/token-binding.ts';
+import type { ObjectMeta, TokenBinding } from '../../src/binding/token-binding.ts';
 
 /** Longest wait for anything that a controller does at once, on a machine that others use as well. */
 export const PATIENCE_MS = 60_000;
@@ -95,7 +95,15 @@ export class Tenant {
       name,
     );
     if (!found) throw new Error(`there is no TokenBinding ${this.namespace}/${name}`);
-    return found;
+    // A message about what was seen last has no room for it.
+    const { managedFields: _, ...metadata } = found.metadata as KubernetesObject['metadata'] & ObjectMeta;
+    return { ...found, metadata };
+  }
+
+  /** Deletes the binding and waits until it is gone. */
+  async unbind(): Promise<void> {
+    await this.#world.objects.delete('TokenBinding', this.namespace, BINDING);
+    await this.gone();
   }
 
   /** Waits until the binding is gone. */

@@ -8,7 +8,7 @@ import { HurriedClock } from './hurried-clock.ts';
 
 export const APP = 'toolbridge-mcp';
 export const API_TOKEN = 'fm2_canary-api-token';
-const BASE_URL = 'https://api.fly.test';
+export const BASE_URL = 'https://api.fly.test';
 
 export type Action = (typeof ROUTES)[number][0];
 

@@ -76,3 +76,11 @@ test('after stop it calls no more', async () => {
     return api.calls === calls;
   });
 });
+
+test('every session holds a stream open, and one that the server ends counts as cut', async () => {
+  await eventually('two streams', () => caller.streams.opened === 2);
+  assert.equal(caller.streams.cut, 0);
+  await app.stop();
+  await eventually('both to be cut', () => caller.streams.cut === 2);
+  app = await boot();
+});

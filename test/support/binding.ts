@@ -1,7 +1,11 @@
 import type { Facts } from '../../src/binding/facts.ts';
 import { begin, type Progress } from '../../src/binding/progress.ts';
 import type { StoredToken } from '../../src/binding/stored-token.ts';
-import type { Delivery, TokenBindingStatus } from '../../src/binding/token-binding.generated.ts';
+import type {
+  Delivery,
+  RolloutSettings,
+  TokenBindingStatus,
+} from '../../src/binding/token-binding.generated.ts';
 import type { ObjectMeta, TokenBinding, TokenBindingSpec } from '../../src/binding/token-binding.ts';
 
 /** Noon of some day; every fixture is told relative to it. */
@@ -49,6 +53,15 @@ export function aBinding(
   };
 }
 
+/** What the API makes of a rollout that nothing is said about. */
+export const ROLLOUT: RolloutSettings = {
+  strategy: 'Rolling',
+  maxUnavailable: 1,
+  machineTimeout: '5m',
+  onFailure: 'Rollback',
+  includeUnmanaged: true,
+};
+
 export function aDelivery(change: Partial<NonNullable<Delivery['fly']>> = {}, name = 'mcp'): Delivery {
   return {
     name,
@@ -57,7 +70,7 @@ export function aDelivery(change: Partial<NonNullable<Delivery['fly']>> = {}, na
       secretName: 'TOOLBRIDGE_JWT_TOKEN',
       apiTokenRef: { name: 'fly-deploy', key: 'token' },
       deletionPolicy: 'Retain',
-      rollout: { strategy: 'Rolling' },
+      ...{ encoding: 'Plain', driftCheckInterval: '10m', rollout: ROLLOUT },
       ...change,
     },
   };
@@ -93,6 +106,7 @@ export function someFacts(change: Partial<Facts> = {}): Facts {
     apiTokenVersions: { 'fly-deploy': 'uid/8' },
     secret: { state: 'absent' },
     claimedElsewhere: [],
+    ...{ rivals: [], awaited: [], driftDueAt: {} },
     ...change,
   };
 }

@@ -55,6 +55,10 @@ export class SimulatedCluster implements ClusterWorld {
     },
     create: async (manifest) => this.#write(manifest),
     apply: async (manifest, version) => this.#write(manifest, version),
+    remove: async (ref) => {
+      this.#answer('patch');
+      this.#secrets.delete(keyOf(ref));
+    },
   };
 
   add(binding: TokenBinding): void {

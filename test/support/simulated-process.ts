@@ -112,6 +112,7 @@ export class SimulatedProcess {
         read: (...request) => this.#whileAlive(() => secrets.read(...request)),
         create: (...write) => this.#write(() => secrets.create(...write)),
         apply: (...write) => this.#write(() => secrets.apply(...write)),
+        remove: (...write) => this.#write(() => secrets.remove(...write)),
       },
     };
   }
