@@ -1,8 +1,8 @@
 import type { StepResult } from '../src/binding/step-result.ts';
-import { ApiError, hasReason } from '../src/kubernetes/api-error.ts';
+import { hasReason } from '../src/kubernetes/api-error.ts';
 import { knownPrevious, previousRef, previousSecret } from './previous-secret.ts';
 import type { Run } from './run.ts';
-import { storedToken } from './secret-step.ts';
+import { isRefusal, storedToken } from './secret-step.ts';
 import { OutdatedError } from './world.ts';
 
 /** Keeps the current token in a Secret of its own, before another replaces it. */
@@ -37,7 +37,3 @@ export async function forgetPrevious({ world, binding, key, signal }: Run): Prom
   world.memory.previous.delete(key);
   return { type: 'previousForgotten' };
 }
-
-/** A policy, a quota, a right withdrawn: none of it keeps a token from its consumers. */
-const isRefusal = (error: unknown) =>
-  error instanceof ApiError && [400, 403, 413, 422].includes(error.status);

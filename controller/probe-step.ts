@@ -1,5 +1,5 @@
 import { parseDuration } from '../src/binding/duration.ts';
-import type { StepResult } from '../src/binding/results.ts';
+import type { StepResult } from '../src/binding/step-result.ts';
 import type { Run } from './run.ts';
 import { OutdatedError } from './world.ts';
 

@@ -1,4 +1,4 @@
-import type { StepResult } from '../src/binding/results.ts';
+import type { StepResult } from '../src/binding/step-result.ts';
 import type { StoredToken } from '../src/binding/stored-token.ts';
 import { FailureError, failure, type IssueFailureReason } from '../src/failure.ts';
 import { ApiError, hasReason } from '../src/kubernetes/api-error.ts';
@@ -69,7 +69,7 @@ async function write({ world, secret, signal }: Run, manifest: SecretManifest): 
 }
 
 /** What is wrong with the write, not with the API server: a policy, a quota, a right withdrawn, an immutable Secret. */
-const isRefusal = (error: unknown): error is ApiError =>
+export const isRefusal = (error: unknown): error is ApiError =>
   error instanceof ApiError && [400, 403, 413, 422].includes(error.status);
 
 function refusalOf({ status, reason }: ApiError, { ref }: SecretManifest): string {

@@ -1,7 +1,7 @@
 import { claim } from '../src/binding/due.ts';
 import type { Step } from '../src/binding/machine.ts';
-import type { StepResult } from '../src/binding/results.ts';
 import { statusOf } from '../src/binding/status.ts';
+import type { StepResult } from '../src/binding/step-result.ts';
 import { needsFinalizer } from '../src/binding/targets.ts';
 import { hasReason } from '../src/kubernetes/api-error.ts';
 import { checkDrift } from './drift-step.ts';

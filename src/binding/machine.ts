@@ -2,8 +2,9 @@ import { assign, setup } from 'xstate';
 import { CHECKS } from './checks.ts';
 import type { Facts } from './facts.ts';
 import { begin, type Progress } from './progress.ts';
-import { fold, type StepResult } from './results.ts';
+import { fold } from './results.ts';
 import { inRunTime } from './run-time.ts';
+import type { StepResult } from './step-result.ts';
 
 /**
  * The policy: in `deciding`, the first check that holds names the next state, so the order is the meaning.

@@ -2,7 +2,7 @@ import { initialTransition, type SnapshotFrom, transition } from 'xstate';
 import type { Facts } from './facts.ts';
 import { machine, type Rest, type Step } from './machine.ts';
 import type { Progress } from './progress.ts';
-import type { StepResult } from './results.ts';
+import type { StepResult } from './step-result.ts';
 
 /** Where a run stands: at a step to take, or at rest. */
 export type Plan = Readonly<{ progress: Progress }> &

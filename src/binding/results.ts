@@ -31,8 +31,6 @@ import {
   strategyOf,
 } from './targets.ts';
 
-export type { StepResult } from './step-result.ts';
-
 type Result<T extends StepResult['type']> = Extract<StepResult, { type: T }>;
 
 /** Failures that tell for sure that the remote secret is as it was. */

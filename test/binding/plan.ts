@@ -2,7 +2,7 @@ import type { Facts } from '../../src/binding/facts.ts';
 import type { Rest, Step } from '../../src/binding/machine.ts';
 import { Planner } from '../../src/binding/planner.ts';
 import type { Progress } from '../../src/binding/progress.ts';
-import type { StepResult } from '../../src/binding/results.ts';
+import type { StepResult } from '../../src/binding/step-result.ts';
 
 /** The course of a planned run: its steps, how it rests, and what is known then. */
 export interface Course {

@@ -1,5 +1,5 @@
 import type { Progress } from '../../src/binding/progress.ts';
-import type { StepResult } from '../../src/binding/results.ts';
+import type { StepResult } from '../../src/binding/step-result.ts';
 import type { Failure } from '../../src/failure.ts';
 import { aToken, HOUR, NOON } from '../support/binding.ts';
 

@@ -6,7 +6,7 @@ import { DeferredError } from '../../controller/provider/deferred-error.ts';
 import type { Run } from '../../controller/run.ts';
 import type { Ask, World } from '../../controller/world.ts';
 import { CREDENTIAL_LABEL } from '../../src/binding/names.ts';
-import type { StepResult } from '../../src/binding/results.ts';
+import type { StepResult } from '../../src/binding/step-result.ts';
 import type { TokenBindingSpec } from '../../src/binding/token-binding.ts';
 import { FailureError, failure } from '../../src/failure.ts';
 import type { IssuedToken, TokenRequest } from '../../src/oauth/token-request.ts';
