@@ -5,7 +5,7 @@ import { REFRESH_REQUESTED_AT } from './names.ts';
 import { cleanupName, flyCircumstances, issueCircumstances, type Progress } from './progress.ts';
 import { refreshPolicy } from './renewal.ts';
 import { isRejected, retrialTime, wantedToken } from './rollback.ts';
-import { refreshTime } from './schedule.ts';
+import { refreshTime, urgentTime } from './schedule.ts';
 import { isFromFuture } from './stored-token.ts';
 import { type Cleanup, type DeliveryRecord, strategyOf } from './targets.ts';
 
@@ -42,10 +42,22 @@ export function isWriteBackedOff(progress: Progress): boolean {
   return progress.attempts.lastFailureReason === 'SecretRefused' && isBackedOff(progress);
 }
 
-/** When the stored token is to be renewed, epoch ms; only meaningful while there is one. */
+/**
+ * When the stored token is to be renewed, epoch ms; only meaningful while there is one. A rollout that is under way
+ * is let finish first, until that becomes urgent: were each cut short by the next token, the machines at the end of
+ * the line would get none at all.
+ */
 export function nextRefresh(progress: Progress): number {
   const { facts, token } = progress;
-  return token ? refreshTime(token, refreshPolicy(progress), facts.binding.metadata.uid) : facts.now;
+  if (!token) return facts.now;
+  const policy = refreshPolicy(progress);
+  const planned = refreshTime(token, policy, facts.binding.metadata.uid);
+  return facts.now >= planned && isRollingOut(progress) ? urgentTime(token, policy) : planned;
+}
+
+/** Whether machines are being given the current token. */
+function isRollingOut(progress: Progress): boolean {
+  return deliveriesDue(progress).some(({ tokenId }) => tokenId === progress.token?.id);
 }
 
 /**

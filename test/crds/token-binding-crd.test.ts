@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { bindingManifest, delivery } from './binding-manifest.ts';
+import { bindingManifest, delivery, manifestWith } from './binding-manifest.ts';
 import { type CrdCluster, startCrdCluster } from './crd-cluster.ts';
 
 let cluster: CrdCluster;
@@ -166,5 +166,19 @@ const ACCEPTED: [path: string, value: unknown][] = [
 for (const [path, value] of ACCEPTED) {
   test(`${path} ${value === undefined ? 'missing' : JSON.stringify(value).slice(0, 60)} is accepted`, async () => {
     assert.equal(await cluster.refusal(bindingManifest(path, value)), undefined);
+  });
+}
+
+for (const strategy of ['Rolling', 'Reload', 'Immediate', 'Stage'] as const) {
+  const isRefused = strategy === 'Rolling' || strategy === 'Reload';
+  test(`a token may ${isRefused ? 'not ' : ''}run out before the end of a rollout with ${strategy}`, async () => {
+    const reload = strategy === 'Reload' ? { reload: { path: '/run/token/jwt' } } : {};
+    const slow = delivery('mcp', { rollout: { strategy, timeout: '30m' }, ...reload });
+    const manifest = (minRemaining: string) =>
+      manifestWith({ 'spec.refresh': { minRemaining }, 'spec.deliveries.0': slow });
+    const answer = await cluster.refusal(manifest('29m'));
+    if (isRefused) assert.match(answer ?? 'accepted', /spec\.refresh\.minRemaining.*must outlive a rollout/);
+    else assert.equal(answer, undefined);
+    assert.equal(await cluster.refusal(manifest('30m')), undefined);
   });
 }

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Facts } from '../../src/binding/facts.ts';
+import { REFRESH_REQUESTED_AT } from '../../src/binding/names.ts';
+import { statusOf } from '../../src/binding/status.ts';
+import type { StepResult } from '../../src/binding/step-result.ts';
+import type { DeliveryStatus } from '../../src/binding/token-binding.generated.ts';
+import { wakeTime } from '../../src/binding/wake.ts';
+import { aBinding, aDelivery, aToken, factsWith, HOUR, MINUTE, NOON } from '../support/binding.ts';
+import { plan } from './plan.ts';
+import { deliver, issue, machines, recorded } from './results.ts';
+
+const spec = { deliveries: [aDelivery()] };
+/** Of one hour, of which three quarters are over: time to renew it, and ten minutes before that is urgent. */
+const token = aToken({ issuedAt: NOON - 45 * MINUTE, expiresAt: NOON + 15 * MINUTE });
+const URGENT = token.expiresAt - (10 * MINUTE) / 4;
+const RETRY = NOON + 4_000;
+const moving: StepResult = {
+  ...{ type: 'rolled', at: NOON },
+  progress: { machines: { ...machines, current: 1 }, done: false, retryAt: RETRY },
+};
+const results = { ...issue, ...deliver };
+
+/** Its app has the token, and the first of two machines. */
+function underWay(change: Partial<Facts> = {}, record: Partial<DeliveryStatus> = {}): Facts {
+  const [settled] = recorded('Retain').deliveries;
+  const condition = { ...settled?.conditions[0], status: 'False', reason: 'RollingOut' };
+  const { machines: _, ...rest } = settled as DeliveryStatus;
+  const delivery = { ...rest, tokenId: token.id, conditions: [condition], ...record } as DeliveryStatus;
+  return factsWith(token, { binding: aBinding({ spec, status: { deliveries: [delivery] } }), ...change });
+}
+
+describe('a token that is due to be renewed while it is on its way to machines', () => {
+  it('is let reach them all first, and the status says until when at most', () => {
+    const { steps, rest, progress } = plan(underWay(), { ...results, rollingOut: moving });
+    assert.deepEqual([steps, rest], [['rollingOut'], 'waiting']);
+    const status = statusOf(progress);
+    assert.equal(Date.parse(status.nextRefreshTime ?? ''), URGENT);
+    assert.equal(wakeTime(progress, status), RETRY);
+  });
+
+  it('is renewed in the same run in which the last machine has it', () => {
+    const { steps } = plan(underWay(), results);
+    assert.deepEqual(steps.slice(0, 2), ['rollingOut', 'acquiringToken']);
+  });
+
+  it('is renewed all the same once that is urgent', () => {
+    const { steps } = plan(underWay({ now: URGENT }), { ...results, rollingOut: moving });
+    assert.equal(steps[0], 'acquiringToken');
+  });
+
+  it('is renewed at once when somebody asks for that', () => {
+    const { metadata, ...others } = underWay().binding;
+    const annotations = { [REFRESH_REQUESTED_AT]: '2026-11-24T11:59:00Z' };
+    const binding = { ...others, metadata: { ...metadata, annotations } };
+    const { steps } = plan(underWay({ binding }), { ...results, rollingOut: moving });
+    assert.equal(steps[0], 'acquiringToken');
+  });
+
+  it('is not held back by a rollout that failed and waits', () => {
+    const attempts = {
+      ...{ consecutive: 1, lastFailureReason: 'RolloutFailed' as const, observedGeneration: 1 },
+      credentialVersion: 'uid/8',
+      lastFailureTime: new Date(NOON).toISOString(),
+      nextTime: new Date(NOON + HOUR).toISOString(),
+    };
+    assert.equal(plan(underWay({}, { attempts }), results).steps[0], 'acquiringToken');
+  });
+
+  it('is not held back by an app that was not written to yet: that gets the new one', () => {
+    const { steps } = plan(underWay({}, { tokenId: 'bbbbbbbbbbbbbbbb' }), results);
+    assert.equal(steps[0], 'acquiringToken');
+  });
+});
