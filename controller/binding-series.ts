@@ -16,6 +16,10 @@ export interface BindingView {
   readonly deliveries: readonly {
     readonly name: string;
     readonly current: boolean;
+    /** When the token expires that its consumers surely hold. */
+    readonly heldUntil?: number | undefined;
+    /** The reason of a delivery that fails. */
+    readonly failure?: string | undefined;
     /** Count by state. */
     readonly machines: Readonly<Partial<Record<string, number>>>;
   }[];
@@ -32,6 +36,8 @@ const GAUGES = {
   provider_quota_limit: ['Tokens the provider allows in the period, as it stated last.', ['period']],
   provider_quota_remaining: ['Tokens left in the period, as the provider stated last.', ['period']],
   delivery_current: ['Whether the delivery holds the current token.', ['delivery']],
+  delivery_held_until_timestamp_seconds: ['When the token expires that consumers surely hold.', ['delivery']],
+  delivery_failure: ['1 while the delivery fails, by reason.', ['delivery', 'reason']],
   overlap_margin_seconds: ['Life left of the old token when the last rollout ended.', ['delivery']],
   rollout_machines: ['Machines of the delivery by what the rollout made of them.', ['delivery', 'state']],
 } as const;
@@ -114,11 +120,17 @@ function* samples(view: BindingView): Generator<[Name, number, Labels]> {
     for (const candidate of STATUSES)
       yield ['condition', Number(candidate === status), { type, status: candidate }];
   }
-  for (const { name: delivery, current, machines } of view.deliveries) {
-    yield ['delivery_current', Number(current), { delivery }];
-    for (const [state, count] of Object.entries(machines))
-      yield ['rollout_machines', count ?? 0, { delivery, state }];
-  }
+  for (const delivery of view.deliveries) yield* deliverySamples(delivery);
+}
+
+function* deliverySamples(view: BindingView['deliveries'][number]): Generator<[Name, number, Labels]> {
+  const { name: delivery, current, heldUntil, failure: reason, machines } = view;
+  yield ['delivery_current', Number(current), { delivery }];
+  if (heldUntil !== undefined)
+    yield ['delivery_held_until_timestamp_seconds', heldUntil / 1000, { delivery }];
+  if (reason !== undefined) yield ['delivery_failure', 1, { delivery, reason }];
+  for (const [state, count] of Object.entries(machines))
+    yield ['rollout_machines', count ?? 0, { delivery, state }];
 }
 
 function* marginSamples(

@@ -1,3 +1,4 @@
+import { isProven } from '../src/binding/delivery.ts';
 import { cleanupName } from '../src/binding/progress.ts';
 import { wantedToken } from '../src/binding/rollback.ts';
 import type { StepResult } from '../src/binding/step-result.ts';
@@ -55,14 +56,23 @@ export async function advance(run: Run, record: DeliveryRecord, app: FlyApp): Pr
   }
 }
 
-/** A rollout back to the previous token is of one machine only; others never had the new one. */
-function targetOf(
-  { binding, world }: Run,
-  { rollbackMachine, secretsVersion = 0, target }: DeliveryRecord,
-): RolloutTarget {
-  if (rollbackMachine !== undefined) return { secretsVersion, marker: ROLLOUT_MARKER, only: rollbackMachine };
-  const others = new AppClaims(binding, world.bindings.list()).secretsVersion(target.app);
-  return { secretsVersion: Math.max(secretsVersion, others), marker: ROLLOUT_MARKER };
+/**
+ * A rollout back to the previous token is of one machine only; others never had the new one. Any other is measured
+ * by what this delivery wrote, and made with the latest that anybody did: whoever comes next finds it done.
+ */
+function targetOf(run: Run, record: DeliveryRecord): RolloutTarget {
+  const { rollbackMachine, secretsVersion = 0 } = record;
+  const target = { secretsVersion, marker: ROLLOUT_MARKER };
+  if (rollbackMachine !== undefined) return { ...target, only: rollbackMachine };
+  return { ...target, floor: latestVersion(run, record), proven: isProven(record) };
+}
+
+function latestVersion({ binding, world, progress }: Run, { target }: DeliveryRecord): number {
+  const { app } = target;
+  const own = progress.deliveries
+    .filter((record) => record.target.app === app)
+    .map(({ secretsVersion = 0 }) => secretsVersion);
+  return Math.max(...own, new AppClaims(binding, world.bindings.list()).secretsVersion(app));
 }
 
 function resultOf(
@@ -70,7 +80,7 @@ function resultOf(
   { world }: Run,
   { rollbackMachine }: DeliveryRecord,
 ): StepResult {
-  const { machines, state, retryAt, failure, spearhead } = progress;
+  const { machines, state, retryAt, failure, spearhead, proven } = progress;
   const at = world.clock.now();
   if (state === 'failed' && failure) {
     const isRefused = spearhead?.state === 'refused' && rollbackMachine === undefined;
@@ -80,7 +90,13 @@ function resultOf(
   }
   const done = state === 'done';
   // What is in the way of a rollout that waits is worth telling, and no failure yet.
-  const next = { machines, done, retryAt: done ? undefined : (retryAt ?? at), note: failure?.message };
+  const next = {
+    machines,
+    done,
+    proven,
+    retryAt: done ? undefined : (retryAt ?? at),
+    note: failure?.message,
+  };
   return { type: 'rolled', progress: next, at };
 }
 

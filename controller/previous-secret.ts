@@ -1,4 +1,5 @@
 import { TOKEN_LABEL } from '../src/binding/names.ts';
+import { previousSecretName } from '../src/binding/rollback.ts';
 import { fromAnnotations, type StoredToken, toAnnotations } from '../src/binding/stored-token.ts';
 import type { TokenBinding } from '../src/binding/token-binding.ts';
 import type { ObjectRef } from '../src/kubernetes/object-ref.ts';
@@ -10,15 +11,13 @@ import { foreignOwner, ownerOf } from './token-secret.ts';
 import { keyOfBinding, type World } from './world.ts';
 
 const KEY = 'token';
-/** Longest name of an object (RFC 1123 subdomain) without the suffix. */
-const LONGEST_STEM = 253 - '-previous'.length;
 
 /**
  * Where the token before the current one is kept while a rollout may have to go back to it. A Secret of its own:
  * as a key of the target Secret, `envFrom` would publish it.
  */
 export function previousRef({ metadata, spec }: TokenBinding): ObjectRef {
-  return { namespace: metadata.namespace, name: `${spec.secret.name.slice(0, LONGEST_STEM)}-previous` };
+  return { namespace: metadata.namespace, name: previousSecretName(spec.secret.name) };
 }
 
 export function previousSecret(

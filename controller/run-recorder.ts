@@ -1,6 +1,8 @@
+import { deliveredCondition, hasFailed, holds } from '../src/binding/delivery.ts';
 import { isDelivered } from '../src/binding/due.ts';
 import { parseDuration } from '../src/binding/duration.ts';
 import type { Progress } from '../src/binding/progress.ts';
+import { wantedToken } from '../src/binding/rollback.ts';
 import type { DeliveryRecord } from '../src/binding/targets.ts';
 import type { TokenBinding } from '../src/binding/token-binding.ts';
 import type { Clock } from '../src/clock.ts';
@@ -30,11 +32,13 @@ export class RunRecorder {
   }
 
   #recordProgress(progress: Progress): void {
-    const { refreshes, refreshDuration } = this.#metrics;
-    const { issueFailure, refreshed, token } = progress;
+    const { refreshes, refreshDuration, deliveryWrites, rollouts } = this.#metrics;
+    const { issueFailure, refreshed, token, secretsSet, rollbacksFinished } = progress;
     if (issueFailure) refreshes.inc({ result: 'failure', reason: issueFailure.reason });
     if (refreshed) refreshes.inc({ result: 'success', reason: 'Issued' });
     this.#metrics.deliveryDrift.inc(progress.driftFound.length);
+    for (const _ of secretsSet) deliveryWrites.inc({ result: 'success' });
+    for (const _ of rollbacksFinished) rollouts.inc({ result: 'rolledBack' });
     for (const record of progress.deliveries) this.#recordDelivery(progress, record);
     const isFresh = refreshed || progress.rolloutsFinished.length > 0;
     const isEverywhere = progress.deliveries.every((record) => isDelivered(progress, record));
@@ -44,15 +48,14 @@ export class RunRecorder {
 
   #recordDelivery(progress: Progress, record: DeliveryRecord): void {
     const { deliveryWrites, rollouts, rolloutDuration } = this.#metrics;
-    const { facts, token, deliveryFailures, rolloutsFinished } = progress;
+    const { facts, deliveryFailures, rolloutsFinished } = progress;
     const before = facts.binding.status?.deliveries?.find(({ name }) => name === record.name);
-    const isWritten = record.tokenId === token?.id;
-    if (isWritten && before?.tokenId !== record.tokenId) deliveryWrites.inc({ result: 'success' });
     if (rolloutsFinished.includes(record.name)) {
       rollouts.inc({ result: 'success' });
       rolloutDuration.observe(parseDuration(record.lastRolloutDuration) / 1000);
       this.#recordMargin(facts.binding, record, before?.heldUntil);
     }
+    const isWritten = record.tokenId === wantedToken(progress, record)?.id;
     if (record.name in deliveryFailures) (isWritten ? rollouts : deliveryWrites).inc({ result: 'failure' });
   }
 
@@ -85,10 +88,12 @@ function viewOf({ metadata, spec, status }: TokenBinding): BindingView {
     consecutiveFailures: status?.attempts?.consecutive ?? 0,
     suspended: spec.suspend,
     quotas: (status?.quota?.periods ?? []).map((quota) => ({ ...quota, period: quota.period.toLowerCase() })),
-    deliveries: (status?.deliveries ?? []).map(({ name, tokenId, machines, conditions }) => ({
-      name,
-      current: tokenId === token?.id && (conditions ?? []).some(({ status: value }) => value === 'True'),
-      machines: machines ?? {},
+    deliveries: (status?.deliveries ?? []).map((record) => ({
+      name: record.name,
+      current: token !== undefined && holds(record, token.id),
+      heldUntil: time(record.heldUntil),
+      failure: hasFailed(record) ? deliveredCondition(record)?.reason : undefined,
+      machines: record.machines ?? {},
     })),
   };
 }

@@ -1,6 +1,18 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, Option } from 'commander';
+import {
+  lifetimeOption,
+  type Parsed,
+  parseArguments,
+  refreshesOption,
+  strategyOption,
+  whole,
+} from './command-line.ts';
+import type { Strategy } from './fleet.ts';
 
 export interface DemoOptions {
+  readonly strategy: Strategy;
+  /** Whether the API refuses the second token, however good it is. */
+  readonly badToken: boolean;
   /** Ends by itself after so many; undefined: never. */
   readonly refreshes?: number;
   /** Seconds a token lives. */
@@ -10,26 +22,25 @@ export interface DemoOptions {
   readonly output: 'text' | 'json';
 }
 
-export type ParsedDemo =
-  | { readonly kind: 'run'; readonly options: DemoOptions }
-  | { readonly kind: 'help'; readonly text: string }
-  | { readonly kind: 'invalid'; readonly text: string };
+type Given = Partial<DemoOptions> & Pick<DemoOptions, 'strategy' | 'output'>;
 
-/** A rollout takes about ten seconds, and a token is renewed when half of its life is over. */
-const LEAST_LIFETIME = 30;
-const MOST_LIFETIME = 3600;
-const DEFAULT_LIFETIME = 60;
+const LIFETIME = 60;
+/** One token is tried in vain for ten seconds, and another has to come before the end of the old one. */
+const LIFETIME_WITH_BAD_TOKEN = 90;
 /** On top of the lives of all tokens: a start on a slow machine, and a rollout that has to wait. */
 const SLACK_SECONDS = 180;
 
 const ABOUT =
-  'Starts a real Kubernetes API server, an OAuth issuer, an API that checks tokens, a look-alike of Fly.io with two ' +
-  'machines that run an MCP server, and the controller; applies examples/tokenbinding.yaml; and lets an MCP client ' +
-  'call all the time, so that a token that is not renewed in time would show as a call that fails.';
+  'Starts a real Kubernetes API server, an OAuth issuer, an API that checks tokens, a look-alike of Fly.io with an ' +
+  'app of five machines (three run an MCP server, one is stopped, one is a standby), and the controller; applies ' +
+  'examples/tokenbinding.yaml; and lets MCP clients call all the time, so that a token that is not renewed in time ' +
+  'would show as a call that fails.';
 
 const FOOTER = `
 Examples:
   npm start                          watch until Ctrl-C; on a terminal as a live view, else line by line
+  npm start -- --strategy Reload     no machine restarts, and no MCP session ends
+  npm start -- --bad-token           a token that does not work stops at the first machine and is taken back
   npm start -- --refreshes 2         end by itself when the token was renewed twice on every machine
   npm start --silent -- --refreshes 2 -o json | jq .mcpCalls
 
@@ -46,61 +57,45 @@ Exit codes:
   130  Ctrl-C before the refreshes were reached, or during the start`;
 
 /** @param argv without interpreter and script */
-export function parseDemo(argv: readonly string[]): ParsedDemo {
-  let text = '';
-  const write = (part: string) => {
-    text += part;
-  };
-  const command = define().configureOutput({ writeOut: write, writeErr: write, getOutHelpWidth: () => 110 });
-  try {
-    command.parse([...argv], { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    return { kind: error.exitCode === 0 ? 'help' : 'invalid', text };
-  }
-  const options = command.opts<DemoOptions>();
-  const { refreshes, lifetime, timeout } = options;
+export function parseDemo(argv: readonly string[]): Parsed<DemoOptions> {
+  const parsed = parseArguments<Given>(define(), argv);
+  if (parsed.kind !== 'run') return parsed;
+  const { badToken = false, refreshes, timeout } = parsed.options;
+  const usual = badToken ? LIFETIME_WITH_BAD_TOKEN : LIFETIME;
+  const { lifetime = usual, strategy } = parsed.options;
+  if (badToken && strategy === 'Reload')
+    return invalid(
+      '--bad-token goes with the strategy Rolling only: a machine that is up would try it on calls.',
+    );
+  if (badToken && lifetime < usual)
+    return invalid(`Write --lifetime ${usual} or more with --bad-token, or leave it out.`);
+  const options = { ...parsed.options, badToken, lifetime };
   if (refreshes === undefined || timeout !== undefined) return { kind: 'run', options };
   return { kind: 'run', options: { ...options, timeout: (refreshes + 1) * lifetime + SLACK_SECONDS } };
 }
 
+const invalid = (text: string) => ({ kind: 'invalid', text: `error: ${text}\nTry --help.\n` }) as const;
+
 function define(): Command {
   return new Command('npm start --')
     .description(`Shows a TokenBinding keep the token of a running app fresh.\n\n${ABOUT}`)
-    .option('--refreshes <n>', 'end after n refreshes, 1 to 1000', whole(1, 1000))
+    .addOption(strategyOption())
     .option(
-      '--lifetime <seconds>',
-      `how long a token lives, ${LEAST_LIFETIME} to ${MOST_LIFETIME}`,
-      whole(LEAST_LIFETIME, MOST_LIFETIME),
-      DEFAULT_LIFETIME,
+      '--bad-token',
+      'let the API refuse the second token: see it taken back from the first machine, and another one work',
     )
+    .addOption(refreshesOption())
+    .addOption(lifetimeOption(`${LIFETIME}, or ${LIFETIME_WITH_BAD_TOKEN} with --bad-token`))
     .option(
       '--timeout <seconds>',
       'give up so long after the start of the controller (default with --refreshes: three minutes more than the ' +
         'tokens live)',
       whole(1, 86_400),
     )
-    .option(
-      '-o, --output <format>',
-      'summary as text or json; with json all else goes to stderr',
-      format,
-      'text',
+    .addOption(
+      new Option('-o, --output <format>', 'summary as text or json; with json all else goes to stderr')
+        .choices(['text', 'json'])
+        .default('text'),
     )
-    .helpOption('-h, --help', 'print this text')
-    .addHelpText('after', FOOTER)
-    .showHelpAfterError('Try --help.')
-    .exitOverride();
-}
-
-function whole(least: number, most: number): (value: string) => number {
-  return (value) => {
-    const number = Number(value);
-    if (Number.isInteger(number) && number >= least && number <= most) return number;
-    throw new InvalidArgumentError(`Write a whole number from ${least} to ${most}.`);
-  };
-}
-
-function format(value: string): string {
-  if (value === 'text' || value === 'json') return value;
-  throw new InvalidArgumentError('Write text or json.');
+    .addHelpText('after', FOOTER);
 }

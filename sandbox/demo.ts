@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Caller } from './caller.ts';
 import { type ControllerProcess, lastLines } from './controller-process.ts';
+import { BadToken } from './demo-bad-token.ts';
 import { type BindingExample, exampleBinding, exampleCredentials } from './example.ts';
 import { Journal } from './view/journal.ts';
 import { Observer } from './view/observer.ts';
@@ -18,6 +19,8 @@ export interface DemoSetting {
   readonly refreshes: number | undefined;
   /** Seconds; undefined: no limit. */
   readonly timeout: number | undefined;
+  /** Whether the API refuses the second token. */
+  readonly badToken: boolean;
 }
 
 export interface DemoResult {
@@ -28,7 +31,8 @@ export interface DemoResult {
 
 export const DEMO_NAMESPACE = 'toolbridge';
 export const DEMO_BINDING = 'toolbridge-api';
-const PERIOD_MS = 500;
+/** A machine is down for a second or so: none goes unseen. */
+const PERIOD_MS = 250;
 
 /** Installs and starts the controller and applies the example. @param change what is not as in the example */
 export async function deployDemo(
@@ -56,6 +60,7 @@ class Demo {
   readonly #setting: DemoSetting;
   readonly #observer: Observer;
   readonly #journal = new Journal();
+  readonly #badToken: BadToken | undefined;
   readonly #startedAt = Date.now();
   #caller: Caller | undefined;
   /** Its exit code or signal once it has ended. */
@@ -64,6 +69,7 @@ class Demo {
   constructor(setting: DemoSetting) {
     this.#setting = setting;
     this.#observer = new Observer(setting.world, DEMO_NAMESPACE, DEMO_BINDING);
+    this.#badToken = setting.badToken ? new BadToken(setting.world.outside) : undefined;
     void setting.controller.stopped.then((how) => {
       this.#ended = how;
     });
@@ -111,11 +117,15 @@ class Demo {
 
   #show(snapshot: Snapshot): void {
     const { view, world, refreshes: refreshesWanted } = this.#setting;
-    const news = this.#journal.record(snapshot);
+    const journal = this.#journal;
+    const news = [
+      ...journal.record(snapshot),
+      ...journal.add(snapshot.at, this.#badToken?.act(snapshot) ?? []),
+    ];
     // Earlier calls would fail, rightly: no machine has a token.
     if (isRolledOut(snapshot)) this.#caller ??= world.startCaller();
-    const { tally, happenings } = this.#journal;
-    view.show({ snapshot, tally, refreshesWanted, happenings, startedAt: this.#startedAt }, news);
+    const { names, tally, happenings } = journal;
+    view.show({ snapshot, names, tally, refreshesWanted, happenings, startedAt: this.#startedAt }, news);
   }
 
   async #pause(): Promise<void> {

@@ -2,12 +2,19 @@ import { dirname } from 'node:path';
 import { resolveBinaries } from './control-plane/index.ts';
 import { DEMO_BINDING, DEMO_NAMESPACE, type DemoResult, deployDemo, runDemo } from './demo.ts';
 import { type DemoOptions, parseDemo } from './demo-options.ts';
+import { demoScene } from './demo-scene.ts';
+import { addResting, MACHINES_UP, rollBy } from './fleet.ts';
+import { paintFor } from './view/paint.ts';
 import { EXIT, exitCodeOf, summaryLines, summaryOf } from './view/summary.ts';
-import { liveView, type Output, paintFor, plainView, type View } from './view/view.ts';
+import { liveView, type Output, plainView, type View } from './view/view.ts';
 import { startWorld, type World } from './world.ts';
 
 /** After the first signal; then whatever is left falls to the watchdogs. */
 const STOP_DEADLINE_MS = 15_000;
+/** Machines of the demo's app besides those that are up and a standby. */
+const STOPPED = 1;
+/** `rollout.machineTimeout`, the least there is, so that a bad token is found out while somebody watches. */
+const MACHINE_TIMEOUT = '10s';
 /** A terminal and npm may both pass on the same Ctrl-C. */
 const SAME_SIGNAL_MS = 500;
 
@@ -47,14 +54,19 @@ async function demonstrate(options: DemoOptions): Promise<number> {
   const { signal } = stopping;
   const world = await startWorld({
     ...{ env, progress: stderr, signal },
-    tokenLifetimeSeconds: options.lifetime,
+    ...{ tokenLifetimeSeconds: options.lifetime, machines: MACHINES_UP },
   });
   let result: DemoResult;
   try {
-    const { refreshes, timeout } = options;
-    const controller = await deployDemo(world, signal);
+    const { refreshes, timeout, badToken, strategy } = options;
+    await addResting(world, STOPPED);
+    const more = badToken ? { machineTimeout: MACHINE_TIMEOUT } : {};
+    const controller = await deployDemo(world, signal, (binding) => rollBy(binding, strategy, more));
     await showHints(world, options);
-    result = await runDemo({ world, controller, view: viewFor(options), signal, refreshes, timeout });
+    result = await runDemo({
+      ...{ world, controller, view: viewFor(options), signal },
+      ...{ refreshes, timeout, badToken },
+    });
   } finally {
     await world.stop();
   }
@@ -84,7 +96,8 @@ async function showHints({ cluster }: World, options: DemoOptions): Promise<void
     `kubectl describe tb -n ${DEMO_NAMESPACE} ${DEMO_BINDING}`,
     `kubectl events -n ${DEMO_NAMESPACE} --watch`,
   ];
-  streamFor(options).write(`\n${hints.join('\n  ')}\n\n`);
+  const scene = demoScene(options).join('\n');
+  streamFor(options).write(`\n${hints.join('\n  ')}\n\n${scene}\n\n`);
 }
 
 function report({ outcome, lastWords }: DemoResult, { output }: DemoOptions): number {

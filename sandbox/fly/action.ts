@@ -17,6 +17,7 @@ export type Action =
   | 'restartMachine'
   | 'suspendMachine'
   | 'waitMachine'
+  | 'listVersions'
   | 'execMachine'
   | 'getMetadata'
   | 'updateMetadata'

@@ -1,6 +1,6 @@
 import type { CheckResult } from './health.ts';
 import type { Machine } from './machine.ts';
-import type { MachineConfig } from './machine-config.ts';
+import { type MachineConfig, metadata } from './machine-config.ts';
 import type { MachineState } from './machine-state.ts';
 
 /** A machine as this process sees it, past the API. */
@@ -18,12 +18,23 @@ export interface MachineInspection {
   readonly url: string | undefined;
   /** Updates accepted since it was added. */
   readonly updates: number;
+  /** All that were accepted, the first at creation; the latest made first. */
+  readonly versions: readonly VersionInspection[];
   /** When its lease ends, in ms since the epoch; undefined when nobody holds it. */
   readonly leasedUntilMs: number | undefined;
+  /** Nonce of that lease. */
+  readonly leaseNonce: string | undefined;
+}
+
+/** A version of a machine, with the metadata that it has by now. */
+export interface VersionInspection {
+  readonly instanceId: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
 }
 
 export function inspect(machine: Machine, nowMs: number): MachineInspection {
   const { id, version, state, checks, boot, updates } = machine;
+  const lease = machine.lease.current(nowMs);
   return {
     id,
     instanceId: version.instanceId,
@@ -34,6 +45,8 @@ export function inspect(machine: Machine, nowMs: number): MachineInspection {
     pid: boot?.pid,
     url: boot && `http://127.0.0.1:${boot.port}`,
     updates,
-    leasedUntilMs: machine.lease.current(nowMs)?.expiresAtMs,
+    versions: machine.versions.map(({ instanceId, config }) => ({ instanceId, metadata: metadata(config) })),
+    leasedUntilMs: lease?.expiresAtMs,
+    leaseNonce: lease?.nonce,
   };
 }

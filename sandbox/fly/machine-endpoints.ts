@@ -2,11 +2,11 @@ import { refusal } from './api-error.ts';
 import type { Machine } from './machine.ts';
 import { isRecord, metadata, standbyFor } from './machine-config.ts';
 import type { MachineVersion } from './machine-version.ts';
-import { machineView, summaryView } from './machine-view.ts';
+import { machineView, summaryView, versionViews } from './machine-view.ts';
 import { type AppCall, appRoute, type MachineCall, machineRoute, type Reply, type Route } from './route.ts';
 import { waitForState } from './wait.ts';
 
-/** Machines: list, create, get, update, destroy, wait. */
+/** Machines: list, create, get, update, destroy, wait, versions. */
 export const machineRoutes: readonly Route[] = [
   appRoute('GET /machines', 'listMachines', listMachines),
   appRoute('POST /machines', 'createMachine', createMachine),
@@ -14,6 +14,10 @@ export const machineRoutes: readonly Route[] = [
   machineRoute('POST', 'updateMachine', updateMachine),
   machineRoute('DELETE', 'destroyMachine', destroyMachine),
   machineRoute('GET /wait', 'waitMachine', waitForState),
+  machineRoute('GET /versions', 'listVersions', ({ machine }) => ({
+    status: 200,
+    body: versionViews(machine),
+  })),
 ];
 
 function view({ machine, nowMs }: MachineCall): Reply {

@@ -7,6 +7,8 @@ import type { MachineVersion } from './machine-version.ts';
 export interface MachineFace {
   readonly version: MachineVersion;
   readonly state: MachineState;
+  /** Every version that there was, the latest made first: one that was taken back stays before the current one. */
+  readonly versions: readonly MachineVersion[];
 }
 
 /** What there is to see of a machine: its version and state, and how they look from outside. */
@@ -15,6 +17,7 @@ export class MachineStatus {
   readonly changes = new EventEmitter().setMaxListeners(0);
   readonly history: MachineHistory;
   #version: MachineVersion;
+  #versions: readonly MachineVersion[];
   #state: MachineState;
   #pinned: MachineState | undefined;
   /** What is still seen although it has changed. */
@@ -24,11 +27,17 @@ export class MachineStatus {
     this.history = new MachineHistory(now);
     this.history.add('launch', state, 'user');
     this.#version = version;
+    this.#versions = [version];
     this.#state = state;
   }
 
   get version(): MachineVersion {
     return this.#version;
+  }
+
+  /** Every version so far, the latest made first. */
+  get versions(): readonly MachineVersion[] {
+    return this.#versions;
   }
 
   get state(): MachineState {
@@ -41,7 +50,7 @@ export class MachineStatus {
   }
 
   get face(): MachineFace {
-    return this.#past ?? { version: this.#version, state: this.state };
+    return this.#past ?? { version: this.#version, state: this.state, versions: this.#versions };
   }
 
   protected enter(state: MachineState): void {
@@ -51,6 +60,7 @@ export class MachineStatus {
 
   protected hold(version: MachineVersion): void {
     this.#version = version;
+    this.#versions = withVersion(this.#versions, version);
     this.#touch();
   }
 
@@ -74,4 +84,15 @@ export class MachineStatus {
     this.history.touch();
     this.changes.emit('change');
   }
+}
+
+/** One that is there already may have other metadata by now. */
+function withVersion(
+  versions: readonly MachineVersion[],
+  version: MachineVersion,
+): readonly MachineVersion[] {
+  const { instanceId } = version;
+  const isKnown = versions.some((each) => each.instanceId === instanceId);
+  if (!isKnown) return [version, ...versions];
+  return versions.map((each) => (each.instanceId === instanceId ? version : each));
 }

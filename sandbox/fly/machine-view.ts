@@ -44,6 +44,14 @@ export function summaryView(machine: Machine): object {
   };
 }
 
+/** Every version of it, the latest made first. */
+export function versionViews(machine: Machine): readonly object[] {
+  return machine.face.versions.map(({ instanceId, config }) => ({
+    version: instanceId,
+    user_config: config,
+  }));
+}
+
 function incomplete(config: MachineConfig): MachineConfig {
   return Object.fromEntries(Object.entries(config).filter(([key]) => KNOWN_WITHOUT_HOST.includes(key)));
 }

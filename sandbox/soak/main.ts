@@ -1,9 +1,10 @@
+import { MACHINES_UP } from '../fleet.ts';
 import { happeningLine } from '../view/frame.ts';
 import type { Happening } from '../view/journal.ts';
+import { paintFor } from '../view/paint.ts';
 import { EXIT } from '../view/summary.ts';
-import { paintFor } from '../view/view.ts';
 import { startWorld } from '../world.ts';
-import { MACHINES_UP, runSoak } from './soak.ts';
+import { runSoak } from './soak.ts';
 import { parseSoak, type SoakOptions } from './soak-options.ts';
 import { brokenPromises, resultLines, type SoakResult } from './soak-result.ts';
 

@@ -1,9 +1,7 @@
 import type { CallCounts, StreamCounts } from '../caller.ts';
+import type { Strategy } from '../fleet.ts';
 import type { Ending } from '../view/summary.ts';
 import type { Sightings } from './vigil.ts';
-
-/** How a soak brings tokens to the machines that run. */
-export type Strategy = 'Rolling' | 'Reload';
 
 /** What became of the clients and the machines. */
 export interface SoakResult {

@@ -2,21 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Caller } from '../caller.ts';
 import type { ControllerProcess } from '../controller-process.ts';
 import { DEMO_BINDING, DEMO_NAMESPACE, deployDemo } from '../demo.ts';
-import type { BindingExample } from '../example.ts';
+import { addResting, rollBy, type Strategy } from '../fleet.ts';
 import { type Happening, Journal } from '../view/journal.ts';
 import { Observer } from '../view/observer.ts';
 import { isRolledOut } from '../view/snapshot.ts';
 import type { Ending } from '../view/summary.ts';
 import type { World } from '../world.ts';
-import type { SoakResult, Strategy } from './soak-result.ts';
+import type { SoakResult } from './soak-result.ts';
 import { Vigil } from './vigil.ts';
 
-/** Machines of the world at the start; three more are added, which are at rest. */
-export const MACHINES_UP = 3;
+/** Besides a standby. */
+const STOPPED = 2;
 const SESSIONS = 20;
 const PERIOD_MS = 500;
-/** Where the consumer looks for its token (fly.toml, TOKEN_FILE). */
-const TOKEN_PATH = '/var/lib/mcp-app/token';
 
 export interface SoakSetting {
   /** Without chart; its app has `MACHINES_UP` machines. */
@@ -36,25 +34,9 @@ export interface SoakSetting {
 /** Lets clients call an app all the time while its token is renewed again and again, and tells how they fared. */
 export async function runSoak(setting: SoakSetting): Promise<SoakResult> {
   const { world, strategy, signal } = setting;
-  const resting = await addResting(world);
-  const controller = await deployDemo(world, signal, (binding) => roll(binding, strategy));
+  const resting = await addResting(world, STOPPED);
+  const controller = await deployDemo(world, signal, (binding) => rollBy(binding, strategy));
   return new Soak(setting, controller, resting).run();
-}
-
-/** Two stopped machines and a standby. */
-async function addResting({ outside: { fly, app } }: World): Promise<string[]> {
-  const [first] = fly.machines(app);
-  if (!first) throw new Error(`a soak needs ${MACHINES_UP} machines`);
-  const { id, config } = first;
-  const configs = [config, config, { ...config, standbys: [id] }];
-  return Promise.all(configs.map((each) => fly.addMachine(app, { config: each, state: 'stopped' })));
-}
-
-function roll({ spec }: BindingExample, strategy: Strategy): void {
-  for (const { fly } of spec.deliveries ?? []) {
-    fly.rollout = { strategy, ...(strategy === 'Rolling' && { maxUnavailable: 1 }) };
-    if (strategy === 'Reload') fly.reload = { path: TOKEN_PATH };
-  }
 }
 
 class Soak {

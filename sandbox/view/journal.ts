@@ -1,5 +1,8 @@
 import type { CallCounts } from '../caller.ts';
-import { conditionOf, currentTokenId, isRolledOut, type MachineView, type Snapshot } from './snapshot.ts';
+import { Names } from './names.ts';
+import { Refreshes } from './refreshes.ts';
+import { conditionOf, deliveryOf, type EventView, type Snapshot } from './snapshot.ts';
+import { type News, storyOf } from './story.ts';
 
 /** Something that happened between two snapshots, in a line. */
 export interface Happening {
@@ -13,85 +16,77 @@ export interface Happening {
 export interface Tally {
   /** Tokens, after the first, that came to be on every machine. */
   refreshes: number;
+  /** Tokens that the first machine did not get well with. */
+  takenBack: number;
   /** Updates of machines. */
   machinesRolled: number;
   /** Least life left, in ms, of a token on a machine that was up; undefined before the first was seen. */
   worstLifeLeftMs: number | undefined;
 }
 
+/** Events whose news the story tells in its own words. */
+const TOLD: ReadonlySet<string> = new Set([
+  ...['TokenIssued', 'SecretWritten', 'Refreshed', 'RolloutStarted', 'RolloutSucceeded'],
+  // That tokens of the sandbox live for a minute or so is no news to anybody.
+  'LifetimeTooShort',
+]);
+
 /** Tells from one snapshot to the next what happened, and counts. */
 export class Journal {
+  readonly names = new Names();
   readonly happenings: Happening[] = [];
-  readonly tally: Tally = { refreshes: 0, machinesRolled: 0, worstLifeLeftMs: undefined };
-  readonly #rolledOut = new Set<string>();
+  readonly tally: Tally = { refreshes: 0, takenBack: 0, machinesRolled: 0, worstLifeLeftMs: undefined };
+  readonly #refreshes = new Refreshes(this.names);
   readonly #events = new Set<string>();
+  readonly #rejected = new Set<string>();
   #before: Snapshot | undefined;
 
   /** Adds the news since the last snapshot and returns them. */
   record(snapshot: Snapshot): readonly Happening[] {
+    const { names } = this;
+    const before = this.#before;
+    const hasBeenEverywhere = (tokenId: string) => this.#refreshes.includes(tokenId);
+    this.#refreshes.begin(snapshot);
     const news = [
+      ...storyOf({ before, now: snapshot, names, hasBeenEverywhere }),
       ...this.#eventNews(snapshot),
-      ...machineNews(this.#before, snapshot),
-      ...readyNews(this.#before, snapshot),
-      ...callNews(this.#before, snapshot),
-      ...this.#rolloutNews(snapshot),
-    ].map((one): Happening => ({ at: snapshot.at, isTrouble: false, ...one }));
+      ...callNews(before, snapshot),
+      ...readyNews(before, snapshot),
+      ...this.#refreshes.complete(snapshot),
+    ];
     this.#count(snapshot);
     this.#before = snapshot;
-    this.happenings.push(...news);
-    return news;
+    return this.add(snapshot.at, news);
+  }
+
+  /** Adds what no snapshot shows. @param at epoch ms */
+  add(at: number, news: readonly News[]): readonly Happening[] {
+    const told = news.map((one): Happening => ({ at, isTrouble: false, ...one }));
+    this.happenings.push(...told);
+    return told;
   }
 
   #eventNews({ events }: Snapshot): News[] {
-    const fresh = events.filter(({ key }) => !this.#events.has(key));
-    for (const { key } of fresh) this.#events.add(key);
-    return fresh.map(({ reason, note, isWarning }) => ({
-      text: `event ${reason}: ${note}`,
-      isTrouble: isWarning,
-    }));
+    const isNew = ({ key }: EventView) => !this.#events.has(key);
+    const news = events
+      .filter((event) => isNew(event) && !TOLD.has(event.reason))
+      .map(({ reason, note, isWarning }) => ({ text: `event ${reason}: ${note}`, isTrouble: isWarning }));
+    for (const { key } of events) this.#events.add(key);
+    return news;
   }
 
-  #rolloutNews(snapshot: Snapshot): News[] {
-    const id = currentTokenId(snapshot);
-    if (id === undefined || this.#rolledOut.has(id) || !isRolledOut(snapshot)) return [];
-    this.#rolledOut.add(id);
-    this.tally.refreshes = this.#rolledOut.size - 1;
-    const first = this.tally.refreshes === 0;
-    const what = first ? 'the first token' : `refresh ${this.tally.refreshes} is complete: token`;
-    return [{ text: `${what} ${id} is on every machine` }];
-  }
-
-  #count({ machines, at }: Snapshot): void {
+  #count(snapshot: Snapshot): void {
+    const { machines, at } = snapshot;
+    const rejected = deliveryOf(snapshot)?.rejectedTokenId;
+    if (rejected !== undefined) this.#rejected.add(rejected);
+    this.tally.takenBack = this.#rejected.size;
+    this.tally.refreshes = this.#refreshes.count;
     this.tally.machinesRolled = machines.reduce((sum, { updates }) => sum + updates, 0);
     for (const { expiresAt } of machines) {
       if (expiresAt === undefined) continue;
       this.tally.worstLifeLeftMs = Math.min(this.tally.worstLifeLeftMs ?? Infinity, expiresAt - at);
     }
   }
-}
-
-type News = Omit<Happening, 'at' | 'isTrouble'> & { readonly isTrouble?: boolean };
-
-function machineNews(before: Snapshot | undefined, { machines, at }: Snapshot): News[] {
-  const known = new Map(before?.machines.map((machine) => [machine.id, machine]));
-  return machines.flatMap((machine) => [
-    ...tokenNews(known.get(machine.id), machine, at),
-    ...healthNews(known.get(machine.id), machine),
-  ]);
-}
-
-function tokenNews(before: MachineView | undefined, machine: MachineView, at: number): News[] {
-  const { id, tokenId, expiresAt } = machine;
-  if (tokenId === undefined || tokenId === before?.tokenId) return [];
-  const left = expiresAt === undefined ? '' : `, ${Math.round((expiresAt - at) / 1000)} s left`;
-  return [{ text: `machine ${id} runs with token ${tokenId}${left}` }];
-}
-
-function healthNews(before: MachineView | undefined, { id, health }: MachineView): News[] {
-  const isBad = health === 'expired' || health === 'refused';
-  return isBad && before?.health !== health
-    ? [{ text: `machine ${id} has an ${health} token`, isTrouble: true }]
-    : [];
 }
 
 function readyNews(before: Snapshot | undefined, snapshot: Snapshot): News[] {

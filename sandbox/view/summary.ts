@@ -10,6 +10,8 @@ export interface Summary {
   readonly refreshes: number;
   /** Undefined when none were asked for. */
   readonly refreshesWanted: number | undefined;
+  /** Tokens that the first machine did not get well with. */
+  readonly takenBack: number;
   /** Updates of machines. */
   readonly machinesRolled: number;
   readonly mcpCalls: number;
@@ -37,9 +39,9 @@ export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 export function summaryOf({ ending, refreshesWanted, tally, calls, durationMs }: Outcome): Summary {
   const { ok = 0, refused = 0, failed = 0, reopened = 0 } = calls ?? {};
-  const { refreshes, machinesRolled, worstLifeLeftMs } = tally;
+  const { refreshes, takenBack, machinesRolled, worstLifeLeftMs } = tally;
   return {
-    ...{ ending, refreshes, refreshesWanted, machinesRolled },
+    ...{ ending, refreshes, refreshesWanted, takenBack, machinesRolled },
     mcpCalls: ok + refused + failed,
     ...{ refused, failed, sessionsReopened: reopened },
     worstLifeLeftSeconds: worstLifeLeftMs === undefined ? undefined : Math.round(worstLifeLeftMs / 1000),
@@ -66,7 +68,8 @@ export function summaryLines(summary: Summary): string[] {
   const rows: [string, string][] = [
     ['ended', ENDINGS[summary.ending]],
     ['refreshes', `${summary.refreshes}${wanted}`],
-    ['machines rolled', String(summary.machinesRolled)],
+    ['tokens taken back', String(summary.takenBack)],
+    ['updates of machines', String(summary.machinesRolled)],
     ['MCP calls made', String(summary.mcpCalls)],
     ['calls refused for their token', String(summary.refused)],
     ['calls failed otherwise', String(summary.failed)],

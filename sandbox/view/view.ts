@@ -1,6 +1,7 @@
-import { stripVTControlCharacters, styleText } from 'node:util';
-import { callLine, type FrameModel, frame, happeningLine, type Paint } from './frame.ts';
+import { stripVTControlCharacters } from 'node:util';
+import { callLine, type FrameModel, frame, happeningLine } from './frame.ts';
 import type { Happening } from './journal.ts';
+import type { Paint } from './paint.ts';
 
 /** A terminal or a file. */
 export interface Output {
@@ -23,10 +24,6 @@ const CLEAR_LINE = `${ESC}K`;
 const DEFAULT_COLUMNS = 110;
 const DEFAULT_ROWS = 50;
 
-export function paintFor(colours: boolean): Paint {
-  return (colour, text) => (colours ? styleText(colour, text, { validateStream: false }) : text);
-}
-
 /** Keeps one picture up to date in place. The last one stays. */
 export function liveView(output: Output, paint: Paint): View {
   let height = 0;
@@ -34,7 +31,7 @@ export function liveView(output: Output, paint: Paint): View {
     show: (model) => {
       const { columns = DEFAULT_COLUMNS, rows = DEFAULT_ROWS } = output;
       // A picture higher than the terminal could not be overwritten: what scrolls away stays.
-      const lines = frame(model, paint, rows - 1);
+      const lines = frame(model, paint, { rows: rows - 1, columns });
       const up = height > 0 ? `${ESC}${height}A\r` : '';
       // Line by line: a cleared screen would push each picture into the scroll-back of some terminals.
       const painted = lines.map((line) => `${CLEAR_LINE}${cut(line, columns)}\n`).join('');

@@ -1,6 +1,6 @@
 import type { FailureReason } from '../failure.ts';
 import type { Verdict } from './conditions.ts';
-import { deliveredCondition } from './delivery.ts';
+import { deliveredCondition, hasFailed } from './delivery.ts';
 import { isDeleting, isDelivered } from './due.ts';
 import { SKIP_CLEANUP } from './names.ts';
 import type { Progress } from './progress.ts';
@@ -8,9 +8,6 @@ import type { Cleanup, DeliveryRecord } from './targets.ts';
 import type { ObjectMeta } from './token-binding.ts';
 
 type Judgement = Omit<Verdict, 'type'>;
-
-/** Reasons of a delivery that is merely under way. */
-const UNDER_WAY = ['Writing', 'RollingOut'];
 
 /** The `Delivered` condition of the binding: the worst of its deliveries, cleanups included. */
 export function delivered(progress: Progress): Judgement {
@@ -36,10 +33,7 @@ export function delivered(progress: Progress): Judgement {
 }
 
 /** Failures first, then what is under way. */
-function rank(record: DeliveryRecord): number {
-  const condition = deliveredCondition(record);
-  return condition?.status === 'False' && !UNDER_WAY.includes(condition.reason) ? 0 : 1;
-}
+const rank = (record: DeliveryRecord) => (hasFailed(record) ? 0 : 1);
 
 function uncleaned(
   { app, secretName, apiTokenRef, attempts }: Cleanup,

@@ -1,8 +1,8 @@
 import type { EpochMs } from '../clock.ts';
-import type { DeliveryFailureReason, Failure } from '../failure.ts';
+import { type DeliveryFailureReason, DISPOSITIONS, type Failure } from '../failure.ts';
 import { type Attempts, NO_ATTEMPTS } from './attempts.ts';
 import { type Condition, isTrue, stamp, timestamp, type Verdict } from './conditions.ts';
-import { formatDuration } from './duration.ts';
+import { formatDuration, parseDuration } from './duration.ts';
 import type { DeliveryRecord } from './targets.ts';
 
 /** Machines of an app, counted by what a rollout made of them. */
@@ -23,6 +23,8 @@ export interface SecretWrite {
 export interface RolloutProgress {
   readonly machines: MachineCounts;
   readonly done: boolean;
+  /** Some machine runs well with the token, or did. */
+  readonly proven?: boolean | undefined;
   /** Earliest next look, epoch ms; only while not done. */
   readonly retryAt?: EpochMs | undefined;
   /** What it waits for, when that is more than a start. */
@@ -36,7 +38,7 @@ export function written(
   write: SecretWrite,
   at: EpochMs,
 ): DeliveryRecord {
-  const { rolloutStartedAt: _before, machines: _counted, rollbackMachine: _overtaken, ...rest } = record;
+  const { rolloutStartedAt: _before, machines: _counted, ...rest } = unrejected(record);
   const firstWriteTime = record.firstWriteTime ?? timestamp(at);
   return judged(
     { ...rest, tokenId, ...write, firstWriteTime, attempts: NO_ATTEMPTS },
@@ -55,7 +57,10 @@ export function staged(record: DeliveryRecord, at: EpochMs): DeliveryRecord {
 export function rolled(record: DeliveryRecord, progress: RolloutProgress, at: EpochMs): DeliveryRecord {
   const { total, current, skipped } = progress.machines;
   const startedAt = record.rolloutStartedAt ?? timestamp(at);
-  const next = { ...record, machines: { ...progress.machines }, rolloutStartedAt: startedAt };
+  const counted = { ...record, machines: { ...progress.machines }, rolloutStartedAt: startedAt };
+  // What went wrong before did not keep machines from the token.
+  const overcome = hasGrown(record, progress.machines) ? { attempts: NO_ATTEMPTS } : {};
+  const next = withProof({ ...counted, ...overcome }, progress);
   if (!progress.done) {
     const count = `${current} of ${total - skipped} machines have the current token.`;
     const message = progress.note === undefined ? count : `${count} ${progress.note}`;
@@ -68,6 +73,29 @@ export function rolled(record: DeliveryRecord, progress: RolloutProgress, at: Ep
     { status: 'True', reason: 'Delivered', message },
     at,
   );
+}
+
+function withProof(record: DeliveryRecord, { proven, done }: RolloutProgress): DeliveryRecord {
+  const { tokenId } = record;
+  return (proven || done) && tokenId !== undefined ? { ...record, provenTokenId: tokenId } : record;
+}
+
+/** Whether machines were seen to run well with the token that the delivery now has. */
+export function isProven(record: DeliveryRecord): boolean {
+  const { tokenId, provenTokenId } = record;
+  return tokenId !== undefined && (provenTokenId === tokenId || holds(record, tokenId));
+}
+
+/** Whether more machines have the token than when it was looked at last. */
+export function hasGrown({ machines }: DeliveryRecord, { current }: Pick<MachineCounts, 'current'>): boolean {
+  return current > (machines?.current ?? 0);
+}
+
+/** A rollout has taken longer than it may: what the next token is renewed earlier for. */
+export function timedOut(record: DeliveryRecord, at: EpochMs): DeliveryRecord {
+  const taken = at - Date.parse(record.rolloutStartedAt ?? '');
+  const longest = Math.max(taken, parseDuration(record.lastRolloutDuration));
+  return Number.isNaN(longest) ? record : { ...record, lastRolloutDuration: formatDuration(longest) };
 }
 
 /** A step failed; `attempts` says when to try again. */
@@ -83,30 +111,39 @@ export function failed(
 
 /** The token that just arrived expires at `expiresAt`: until then consumers are served, whatever comes next. */
 export function served(record: DeliveryRecord, expiresAt: EpochMs): DeliveryRecord {
-  const { rejectedTokenId: _id, rejections: _count, rollbackMachine: _machine, ...rest } = record;
+  const { rejectedTokenId: _id, rejections: _count, ...rest } = unrejected(record);
   return { ...rest, heldUntil: timestamp(expiresAt) };
+}
+
+/** `Rejected`: what was seen of the machine that refused the token last. */
+export function rejection({ conditions = [] }: DeliveryRecord): Condition | undefined {
+  return conditions.find(({ type }) => type === 'Rejected');
+}
+
+function unrejected(record: DeliveryRecord): DeliveryRecord {
+  const { rollbackMachine: _overtaken, ...rest } = record;
+  return { ...rest, conditions: (record.conditions ?? []).filter(({ type }) => type !== 'Rejected') };
 }
 
 /** The first machine did not become healthy with the token: it is to get the previous one back. */
 export function rejected(
   record: DeliveryRecord,
-  refusal: { readonly tokenId: string; readonly machineId: string; readonly message: string },
+  refusal: { tokenId: string; machineId: string; evidence: string; message: string },
   at: EpochMs,
 ): DeliveryRecord {
-  const { tokenId: rejectedTokenId, machineId: rollbackMachine, message } = refusal;
+  const { tokenId: rejectedTokenId, machineId: rollbackMachine, evidence, message } = refusal;
   const rejections = (record.rejections ?? 0) + 1;
-  const { rolloutStartedAt: _over, ...rest } = record;
-  return judged(
-    { ...rest, rejectedTokenId, rejections, rollbackMachine, attempts: NO_ATTEMPTS },
-    { status: 'False', reason: 'RolledBack', message },
-    at,
-  );
+  const seen: Verdict = { type: 'Rejected', status: 'True', reason: 'RolloutFailed', message: evidence };
+  const changes = { rejectedTokenId, rejections, rollbackMachine, attempts: NO_ATTEMPTS };
+  const next = { ...withCondition(record, seen, at), ...changes, rolloutStartedAt: timestamp(at) };
+  return judged(next, { status: 'False', reason: 'RolledBack', message }, at);
 }
 
 /** The machine runs with the previous token again. */
 export function rolledBack(record: DeliveryRecord, message: string, at: EpochMs): DeliveryRecord {
-  const { rollbackMachine: _machine, rolloutStartedAt: _over, ...rest } = record;
-  return judged({ ...rest, attempts: NO_ATTEMPTS }, { status: 'False', reason: 'RolledBack', message }, at);
+  const { rollbackMachine: _machine, rolloutStartedAt: _over, machines, ...rest } = record;
+  const next = { ...rest, ...(machines && { machines: { ...machines, failed: 0 } }), attempts: NO_ATTEMPTS };
+  return judged(next, { status: 'False', reason: 'RolledBack', message }, at);
 }
 
 /** The remote secret is another binding's, which wrote it first; what stands there is not ours any more. */
@@ -139,10 +176,11 @@ export const MOST_REPAIRS = 2;
 /** Somebody writes the remote secret again and again: it is left to them until the next token. */
 export function contested(record: DeliveryRecord, at: EpochMs): DeliveryRecord {
   const { app, secretName } = record.target;
+  const kept = ` Machines that the other did not change hold the token valid until ${record.heldUntil}.`;
   const message =
     `Something else keeps writing ${secretName} of the Fly app ${app}; the current token was written again ` +
     `${record.repairs} times. Find the other writer (fly releases -a ${app}) and stop it, or give this delivery ` +
-    'another secretName; then request a refresh.';
+    `another secretName; then request a refresh.${record.heldUntil === undefined ? '' : kept}`;
   return judged(record, { status: 'False', reason: 'ConflictingWriter', message }, at);
 }
 
@@ -153,6 +191,12 @@ export const isContested = (record: DeliveryRecord) =>
 /** Whether consumers of this delivery hold the token of that id. */
 export function holds(record: DeliveryRecord, tokenId: string): boolean {
   return record.tokenId === tokenId && isTrue(record.conditions, 'Delivered');
+}
+
+/** Whether the delivery did not work, as against being under way. */
+export function hasFailed(record: DeliveryRecord): boolean {
+  const { status, reason = '' } = deliveredCondition(record) ?? {};
+  return status === 'False' && reason in DISPOSITIONS;
 }
 
 /** The `Delivered` condition of one delivery. */

@@ -60,6 +60,9 @@ export interface Progress {
   /** Rollouts that this run started or finished, for events. */
   readonly rolloutsStarted: readonly string[];
   readonly rolloutsFinished: readonly string[];
+  /** Deliveries whose secret this run wrote, once per write, and those that it took back to the token before. */
+  readonly secretsSet: readonly string[];
+  readonly rollbacksFinished: readonly string[];
 }
 
 /** An attempt put off; `failure` when that is because the provider fails for everybody. */
@@ -105,6 +108,7 @@ export function begin(facts: Facts): Progress {
     waiting: {},
     rolloutsStarted: [],
     rolloutsFinished: [],
+    ...{ secretsSet: [], rollbacksFinished: [] },
   };
 }
 

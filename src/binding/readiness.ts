@@ -1,9 +1,9 @@
 import { DISPOSITIONS, type FailureReason } from '../failure.ts';
 import { timestamp, type Verdict } from './conditions.ts';
-import { deliveredCondition } from './delivery.ts';
+import { deliveredCondition, hasFailed } from './delivery.ts';
 import { isDeleting, isDelivered, isSuspended, setbacks } from './due.ts';
 import type { Progress } from './progress.ts';
-import { type DeliveryRecord, strategyOf } from './targets.ts';
+import type { DeliveryRecord } from './targets.ts';
 
 type Judgement = Omit<Verdict, 'type'>;
 
@@ -31,6 +31,8 @@ export function readiness(progress: Progress): Judgement {
     const broken = brokenDelivery(progress, record);
     if (broken) return broken;
   }
+  const failing = open.find(hasFailed);
+  if (failing) return granted('DeliveryRetrying', retried(failing));
   if (open.length > 0) {
     const names = open.map(({ name }) => name).join(', ');
     return granted('RollingOut', `The token is valid until ${expiry}; on its way to: ${names}.`);
@@ -44,25 +46,22 @@ export function readiness(progress: Progress): Judgement {
 
 /** Why consumers of an open delivery cannot work, if so. */
 function brokenDelivery(progress: Progress, record: DeliveryRecord): Judgement | undefined {
-  const { facts, token } = progress;
   const condition = deliveredCondition(record);
   if (condition && isFinal(condition.reason)) {
     return refused('DeliveryFailed', `Delivery "${record.name}": ${condition.message}`);
   }
-  const isStage = strategyOf(facts.binding, record.name) === 'Stage';
-  const servedBefore = record.lastRolloutDuration !== undefined || (isStage && record.tokenId !== undefined);
-  if (!servedBefore)
-    return refused('NeverIssued', `Delivery "${record.name}" has not received its first token yet.`);
-  const recorded = facts.binding.status?.token;
-  const before =
-    record.heldUntil ?? (recorded?.id === token?.id ? recorded?.previousExpiresAt : recorded?.expiresAt);
-  if (before !== undefined && Date.parse(before) <= facts.now) {
-    return refused(
-      'TokenExpired',
-      `Delivery "${record.name}" still holds the token that expired at ${before}.`,
-    );
-  }
-  return undefined;
+  const { name, heldUntil } = record;
+  if (heldUntil === undefined)
+    return refused('NeverIssued', `Delivery "${name}" has not received its first token yet.`);
+  if (Date.parse(heldUntil) > progress.facts.now) return undefined;
+  return refused('TokenExpired', `Delivery "${name}" still holds the token that expired at ${heldUntil}.`);
+}
+
+/** The way of a token that its consumers can do without for the time being. */
+function retried(record: DeliveryRecord): string {
+  const { name, heldUntil } = record;
+  const reason = deliveredCondition(record)?.reason;
+  return `Delivery "${name}" holds a token valid until ${heldUntil}; delivering the current one fails: ${reason}.`;
 }
 
 /** What keeps a token from being there, for the end of a message. */

@@ -19,6 +19,14 @@ export function livePrevious({ previous, facts }: Progress): StoredToken | undef
   return previous && previous.expiresAt > facts.now ? previous : undefined;
 }
 
+/** Longest name of an object (RFC 1123 subdomain) without the suffix. */
+const LONGEST_STEM = 253 - '-previous'.length;
+
+/** The Secret in which the token before the current one is kept, by the name of the one with the current. */
+export function previousSecretName(secretName: string): string {
+  return `${secretName.slice(0, LONGEST_STEM)}-previous`;
+}
+
 /** Whether the delivery gives the first machine the previous token back when the new one does not work there. */
 export function rollsBack({ facts }: Progress, { name }: DeliveryRecord): boolean {
   const rollout = rolloutOf(facts.binding, name);

@@ -218,7 +218,7 @@ export interface RefreshPolicy {
    */
   jitterPercent: number;
   /**
-   * Time that a token must still be valid when its successor is requested, 30s to 720h; the refresh is earlier than atLifetimePercent when it must be, but never before half of the token's life. When absent: 10m, or more where deliveries have been seen to take longer. Example: 1h30m
+   * Time that a token must still be valid when its successor is requested, 30s to 720h; the refresh is earlier than atLifetimePercent when it must be, but never before half of the token's life. At least the time of a rollout: machines, divided by maxUnavailable, times the time that one takes to get well. When absent: 10m, or more where deliveries have been seen to take longer. Example: 1h30m
    */
   minRemaining?: string;
   /**
@@ -303,7 +303,7 @@ export interface Delivery {
   fly: FlyDelivery;
 }
 /**
- * A secret of a Fly.io app. The controller sets it and then updates the app's machines one after the other, each only when the one before is healthy.
+ * A secret of a Fly.io app. The controller sets it and then brings it to the machines as rollout.strategy says: by default one after the other, each only when the one before is healthy.
  */
 export interface FlyDelivery {
   /**
@@ -324,7 +324,7 @@ export interface FlyDelivery {
    */
   encoding: 'Plain' | 'Base64';
   /**
-   * How often the app is compared with what was delivered: its secret may have been written by somebody else, machines may have been added or restarted. From 10s to 24h. Default 10m.
+   * How often the app is compared with what was delivered: its secret may have been written by somebody else, machines may have been added or restarted. With Reload the machines are looked at every 30 s at least. From 10s to 24h. Default 10m.
    */
   driftCheckInterval: string;
   rollout: RolloutSettings;
@@ -333,13 +333,13 @@ export interface FlyDelivery {
    */
   reload?: {
     /**
-     * Absolute path of the file that the app re-reads; its directory must exist and be writable. Example: /run/token/jwt
+     * Absolute path of the file that the app re-reads. Its directory belongs in the image and to the app's user (a missing one is made, as root's); not below /run. Example: /var/lib/mcp-app/token
      */
     path: string;
   };
 }
 /**
- * The Fly API token (fly tokens create deploy). Its Secret must carry the label tokenbinding.erauner.dev/credential: "true", its owner's consent to this use.
+ * The Fly API token, as `fly tokens create deploy -a APP --expiry 8760h` prints it. Its Secret must carry the label tokenbinding.erauner.dev/credential: "true", its owner's consent to this use.
  */
 export interface SecretKeyRef {
   /**
@@ -356,7 +356,7 @@ export interface SecretKeyRef {
  */
 export interface RolloutSettings {
   /**
-   * Rolling updates one machine first and the others when it is healthy, maxUnavailable at a time. Immediate updates all at once and waits for none. Reload writes the token into a file of each running machine, which goes on running, and sets the secret for later boots. Stage only sets the secret, each machine has the new token from its next update on. Default Rolling.
+   * Rolling updates one machine first and the others when it is healthy, maxUnavailable at a time. Immediate updates all at once and waits for none. Reload writes the token into a file of each running machine, which goes on running, and sets the secret for the others. Stage only sets the secret, each machine has the new token from its next update on. Default Rolling.
    */
   strategy: 'Rolling' | 'Immediate' | 'Reload' | 'Stage';
   /**
@@ -372,7 +372,7 @@ export interface RolloutSettings {
    */
   timeout?: string;
   /**
-   * What happens when the first machine does not become healthy with the new token: Rollback gives it the previous token back while that is valid, Halt leaves it as it is. The other machines are not touched in either case. Default Rollback.
+   * What happens when the first machine does not become healthy with the new token: Rollback gives it the previous token back while that is valid, Halt leaves it as it is. The other machines are not touched in either case. Only with Rolling and Reload. Default Rollback.
    */
   onFailure: 'Rollback' | 'Halt';
   /**
@@ -574,6 +574,10 @@ export interface DeliveryStatus {
    * Id of the token that was last written to the app's secret.
    */
   tokenId?: string;
+  /**
+   * Id of the last token that a machine was seen to run well with: from then on a machine that falls ill ends the rollout, and is no reason to take the token back.
+   */
+  provenTokenId?: string;
   /**
    * Id of the last token that the first machine did not become healthy with; it is not rolled out again.
    */

@@ -21,6 +21,11 @@ export function healthOfStarted(machine: ObservedMachine, now: EpochMs): Health 
   return upSince !== undefined && now - upSince >= SMOKE_MS ? 'well' : 'unwell';
 }
 
+/** Whether the machine is up and well. */
+export function isServing(machine: ObservedMachine, now: EpochMs): boolean {
+  return machine.state === 'started' && healthOfStarted(machine, now) === 'well';
+}
+
 /**
  * Whether a machine that is down got there by crashing: an exit that nobody asked for, with an error or right
  * after its start. Stopping when idle, by the proxy or by a process that ends itself in peace, is none.

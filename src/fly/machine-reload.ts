@@ -42,7 +42,7 @@ export async function reloadMachine(turn: RolloutTurn, id: string): Promise<Mish
   turn.reached.add(id);
   const noted: ObservedMachine = { ...machine, metadata: new Map([...machine.metadata, [key, note]]) };
   turn.see(id, noted);
-  if (turn.plan().spearhead?.state !== 'proven') await turn.observe(noted);
+  if (!turn.plan().proven) await turn.observe(noted);
   return undefined;
 }
 

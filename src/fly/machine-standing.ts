@@ -2,7 +2,7 @@ import type { EpochMs } from '../clock.ts';
 import { crashedDown, healthOfStarted, proofMs } from './machine-health.ts';
 import type { ObservedMachine } from './observed-machine.ts';
 import { type ReloadNote, readReloadNote } from './reload-note.ts';
-import { holdsVersion } from './rollout-marker.ts';
+import { holdsVersion, markedVersion } from './rollout-marker.ts';
 import type { RolloutPolicy, RolloutTarget } from './rollout-site.ts';
 
 /** Where a machine stands in a rollout. */
@@ -19,7 +19,7 @@ export type Standing =
   | 'overdue'
   /** Holds the target and went down or keeps crashing. */
   | 'broken'
-  /** Lacks the target and runs, or should (in state `failed`). */
+  /** Lacks the target and runs, or should: in state `failed`, or down with a token of ours. */
   | 'running'
   /** Lacks the target and is at rest: an update costs nobody anything. */
   | 'resting'
@@ -31,6 +31,8 @@ export type Standing =
 /** What a machine is measured against: the target, and the policy without what is secret in it. */
 export interface Measure extends RolloutTarget, Omit<RolloutPolicy, 'reload'> {
   readonly now: EpochMs;
+  /** Ids of machines whose update was refused just now. */
+  readonly aside?: ReadonlySet<string>;
   /** The metadata key of the note about the file that running machines re-read; only with Reload. */
   readonly reloadNote?: string;
 }
@@ -57,7 +59,9 @@ export function standingOf(machine: ObservedMachine, measure: Measure): Standing
     return measure.strategy === 'Immediate' ? 'current' : standingWithTarget(machine, measure);
   }
   const note = noteOf(machine, measure);
-  return (note && standingWithFile(machine, note, measure)) ?? standingWithout(machine, measure);
+  const standing = note && standingWithFile(machine, note, measure);
+  if (standing) return standing;
+  return measure.aside?.has(machine.id) ? 'held' : standingWithout(machine, measure);
 }
 
 /** When a machine in standing `proving` will have proven itself. */
@@ -66,14 +70,31 @@ export function provenAt(machine: ObservedMachine, measure: Measure): EpochMs {
 }
 
 /** The note that the machine's file holds the target. */
-function noteOf(machine: ObservedMachine, { reloadNote, secretsVersion }: Measure): ReloadNote | undefined {
-  const note = reloadNote === undefined ? undefined : readReloadNote(machine, reloadNote);
-  return note && note.secretsVersion >= secretsVersion ? note : undefined;
+function noteOf(machine: ObservedMachine, measure: Measure): ReloadNote | undefined {
+  const note = noteInVersion(machine, measure);
+  return note && note.secretsVersion >= measure.secretsVersion ? note : undefined;
+}
+
+/** The note about the machine's file, whatever that holds. */
+function noteInVersion(machine: ObservedMachine, { reloadNote }: Measure): ReloadNote | undefined {
+  return reloadNote === undefined ? undefined : readReloadNote(machine, reloadNote);
 }
 
 /** Down on purpose: an update leaves it there (`skip_launch`), and nobody waits for it. */
 export function isAtRest({ state }: ObservedMachine): boolean {
   return AT_REST.has(state);
+}
+
+/**
+ * Down because its process failed with a token that we gave it: it would run if we had not, so it is started with
+ * the next. Restart policies give up in time and leave such a machine `stopped`.
+ */
+export function isFallen(machine: ObservedMachine, measure: Measure): boolean {
+  const { lastExit, exitedAt = 0 } = machine;
+  if (!isAtRest(machine) || !crashedDown(machine) || lastExit?.code === 0) return false;
+  const note = noteInVersion(machine, measure);
+  const isNoted = note !== undefined && exitedAt > note.at - CLOCK_SKEW_MS;
+  return isNoted || markedVersion(machine, measure.marker) !== undefined;
 }
 
 function isLeftAlone(machine: ObservedMachine, { includeUnmanaged }: Measure): boolean {
@@ -97,7 +118,8 @@ function isDeployHelper({ metadata }: ObservedMachine): boolean {
 
 function standingWithTarget(machine: ObservedMachine, measure: Measure): Standing {
   if (machine.state === 'failed') return 'broken';
-  if (isAtRest(machine)) return crashedDown(machine) ? 'broken' : 'current';
+  // A job that Fly starts again and again ends as it likes.
+  if (isAtRest(machine)) return crashedDown(machine) && !machine.scheduled ? 'broken' : 'current';
   const health = machine.state === 'started' ? healthOfStarted(machine, measure.now) : 'unwell';
   if (health === 'well') return 'current';
   if (health === 'crashed') return 'broken';
@@ -125,11 +147,12 @@ function standingWithFile(
   return now < proofEndsAt ? 'proving' : 'current';
 }
 
-function standingWithout(machine: ObservedMachine, { strategy, now }: Measure): Standing {
+function standingWithout(machine: ObservedMachine, measure: Measure): Standing {
+  const { strategy, now } = measure;
   const disturbs = machine.scheduled && strategy !== 'Reload';
   if (machine.state === 'started') return disturbs ? 'held' : 'running';
   if (machine.state === 'failed') return 'running';
-  if (isAtRest(machine)) return 'resting';
+  if (isAtRest(machine)) return isFallen(machine, measure) ? 'running' : 'resting';
   return changedWithin(machine, STUCK_MS, now) ? 'busy' : 'held';
 }
 

@@ -37,11 +37,12 @@ async function update(
 ): Promise<Mishap | undefined> {
   const { machines, target, policy, signal } = turn.context;
   const { id, instanceId } = machine;
-  const marker = markerFor(id, target.secretsVersion);
+  const { floor = target.secretsVersion } = target;
+  const marker = markerFor(id, floor);
   const change = {
     config: { ...config, metadata: { ...object(config.metadata), [target.marker]: marker } },
-    skip_launch: isAtRest(machine),
-    min_secrets_version: target.secretsVersion,
+    skip_launch: isAtRest(machine) && !turn.isFallen(machine),
+    min_secrets_version: floor,
     current_version: instanceId,
   };
   await lease.keep();
@@ -63,7 +64,8 @@ function mishap(
   const standing = turn.standing(machine);
   if (standing === 'busy' || standing === 'held' || standing === 'skipped') return undefined;
   if (!holdsVersion(machine, marker, secretsVersion)) return { machine, what: TAKEN_BACK, refused: false };
-  const stoppedByRequest = machine.lastExit?.requested === true;
-  const wentDown = isAtRest(machine) && !wasAtRest && !stoppedByRequest;
+  // A suspend leaves no exit, and a machine that is just being made is at rest for a moment.
+  const ended = machine.lastExit !== undefined && !machine.lastExit.requested;
+  const wentDown = isAtRest(machine) && !wasAtRest && ended;
   return wentDown ? { machine, what: 'went down after the update', refused: true } : undefined;
 }

@@ -1,4 +1,4 @@
-import { healthOfStarted } from './machine-health.ts';
+import { isServing } from './machine-health.ts';
 import { isAtRest, type Measure, type Standing, standingOf } from './machine-standing.ts';
 import type { ObservedMachine } from './observed-machine.ts';
 
@@ -16,9 +16,10 @@ export type Batch =
 export type Ranks = (standing: Standing) => readonly ObservedMachine[];
 
 /**
- * The running machines to go next; undefined when none may.
+ * The running machines to go next; undefined when none may. Those that serve, one of them alone before all; without
+ * proof and any that serves, one of the others: the target may be its cure.
  *
- * @param proven whether some machine already runs well with the target: until then one goes alone
+ * @param proven whether some machine already runs well with the target
  */
 export function nextBatch(ranks: Ranks, proven: boolean, measure: Measure): Batch | undefined {
   const running = ranks('running');
@@ -26,30 +27,38 @@ export function nextBatch(ranks: Ranks, proven: boolean, measure: Measure): Batc
   const atOnce = proven ? LARGEST_BATCH : 1;
   const trying = ranks('settling').length;
   if (!proven && trying + ranks('proving').length > 0) return undefined;
-  const slots = allowedDown(ranks, measure) - trying;
-  if (measure.strategy === 'Reload') {
-    const up = running.filter(({ state }) => state === 'started');
-    const order = [...up.filter(isServing(measure)), ...up.filter(isUnwell(measure))];
-    if (order.length > 0) return slots > 0 ? batch('reload', order.slice(0, atOnce)) : undefined;
-  }
+  const { serving, unwell } = byHealth(running, measure);
+  const cures = unwell.toSorted((a, b) => Number(b.state === 'started') - Number(a.state === 'started'));
+  const order = serving.length === 0 && !proven ? cures : serving;
+  return inSlots(order.slice(0, atOnce), ranks, measure);
+}
+
+/**
+ * Machines that run and do not serve, to be given the target when no other needs it any more: what ails them may
+ * not be the old one, and must not keep the new one from the others.
+ */
+export function unwellBatch(ranks: Ranks, measure: Measure): Batch | undefined {
+  return inSlots(byHealth(ranks('running'), measure).unwell, ranks, measure);
+}
+
+/** As many of the machines as may be down besides those that got the target and are not well yet. */
+function inSlots(machines: readonly ObservedMachine[], ranks: Ranks, measure: Measure): Batch | undefined {
+  const slots = Math.max(0, allowedDown(ranks, measure) - ranks('settling').length);
+  const reloadable = measure.strategy === 'Reload' ? machines.filter(({ state }) => state === 'started') : [];
+  if (reloadable.length > 0) return slots > 0 ? batch('reload', reloadable) : undefined;
   // A machine under somebody's change may be down: taking another one down as well could be one too many.
-  const free = slots - ranks('busy').length;
-  return batch('update', downFirst(running, free, measure).slice(0, atOnce));
+  return batch('update', machines.slice(0, Math.max(0, slots - ranks('busy').length)));
+}
+
+/** Whether running machines have to go before any at rest. */
+export function isBlocked(ranks: Ranks, proven: boolean, measure: Measure): boolean {
+  const { serving, unwell } = byHealth(ranks('running'), measure);
+  return serving.length > 0 || (!proven && unwell.length > 0);
 }
 
 /** Those at rest go last: by then the value has proven itself, and they need no waiting. */
 export function restingBatch(ranks: Ranks): Batch | undefined {
   return batch('update', ranks('resting'));
-}
-
-/**
- * Those that do not serve anyway go first: updating one takes nothing away, and the target may be its cure. Others
- * only as far as those leave room.
- */
-function downFirst(running: readonly ObservedMachine[], free: number, measure: Measure) {
-  const unwell = running.filter(isUnwell(measure));
-  const room = Math.max(0, free - unwell.length);
-  return [...unwell.slice(0, Math.max(0, free)), ...running.filter(isServing(measure)).slice(0, room)];
 }
 
 /** How many running machines may be down at once; a share of those that run or should, rounded up; at least 1. */
@@ -62,13 +71,11 @@ function allowedDown(ranks: Ranks, { maxUnavailable }: Measure): number {
   return Math.max(1, Math.ceil((total * maxUnavailable.percent) / 100));
 }
 
-function isServing({ now }: Measure): (machine: ObservedMachine) => boolean {
-  return (machine) => machine.state === 'started' && healthOfStarted(machine, now) === 'well';
-}
-
-function isUnwell(measure: Measure): (machine: ObservedMachine) => boolean {
-  const serves = isServing(measure);
-  return (machine) => !serves(machine);
+function byHealth(machines: readonly ObservedMachine[], { now }: Measure) {
+  const { serving = [], unwell = [] } = Object.groupBy(machines, (machine) =>
+    isServing(machine, now) ? 'serving' : 'unwell',
+  );
+  return { serving, unwell };
 }
 
 function batch(action: Batch['do'], machines: readonly ObservedMachine[]): Batch | undefined {

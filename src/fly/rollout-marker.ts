@@ -11,13 +11,14 @@ export function markerFor(machineId: string, secretsVersion: number): string {
 }
 
 /** Whether the machine carries a note of its own for `secretsVersion` or a later one. */
-export function holdsVersion(
-  machine: Pick<ObservedMachine, 'id' | 'metadata'>,
-  marker: string,
-  secretsVersion: number,
-): boolean {
-  const [id, version, ...rest] = (machine.metadata.get(marker) ?? '').split(':');
-  return (
-    id === machine.id && rest.length === 0 && /^\d+$/.test(version ?? '') && Number(version) >= secretsVersion
-  );
+export function holdsVersion(machine: Marked, marker: string, secretsVersion: number): boolean {
+  return (markedVersion(machine, marker) ?? -1) >= secretsVersion;
 }
+
+/** The version of the app's secrets in the machine's own note; undefined when there is none, as on a clone. */
+export function markedVersion({ id, metadata }: Marked, marker: string): number | undefined {
+  const [, owner, version] = /^(\w+):(\d+)$/.exec(metadata.get(marker) ?? '') ?? [];
+  return owner === id ? Number(version) : undefined;
+}
+
+type Marked = Pick<ObservedMachine, 'id' | 'metadata'>;

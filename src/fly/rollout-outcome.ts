@@ -41,8 +41,10 @@ function progressAfter(turn: RolloutTurn, outcomes: readonly Outcome[]): Rollout
   const troubles = outcomes.flatMap((outcome) => troubleIn(turn, outcome));
   const grave = troubles.filter(({ error }) => !passesByItself(error));
   const refusal = grave.find(({ failure }) => failure.reason === 'RequestRefused');
-  if (refusal) return refused(turn, refusal);
-  if (grave[0]) throw grave[0].error;
+  // As long as others can have the target, a machine that never will must not keep it from them.
+  if (refusal && (turn.reached.size === 0 || plan.next.do === 'postpone')) return refused(turn, refusal);
+  const unknown = grave.find((trouble) => trouble !== refusal);
+  if (unknown) throw unknown.error;
   const progress = progressOf(plan, turn.place());
   const [obstacle] = troubles;
   const goesOn = progress.state === 'failed' || (progress.state === 'advanced' && turn.reached.size > 0);

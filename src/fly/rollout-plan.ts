@@ -1,7 +1,15 @@
 import type { EpochMs } from '../clock.ts';
-import { type Measure, provenAt } from './machine-standing.ts';
+import { isAtRest, type Measure, provenAt } from './machine-standing.ts';
 import type { ObservedMachine } from './observed-machine.ts';
-import { type Batch, nextBatch, type Ranks, ranksOf, restingBatch } from './rollout-batch.ts';
+import {
+  type Batch,
+  isBlocked,
+  nextBatch,
+  type Ranks,
+  ranksOf,
+  restingBatch,
+  unwellBatch,
+} from './rollout-batch.ts';
 import { type Spearhead, spearheadOf } from './spearhead.ts';
 
 /** Machines by where they stand; those in none of the other three still lack the target or settle. */
@@ -32,14 +40,17 @@ export type NextAction =
 export interface RolloutPlan {
   readonly machines: MachineCount;
   readonly spearhead: Spearhead | undefined;
+  /** Some machine runs well with the target, or did. */
+  readonly proven: boolean;
   readonly next: NextAction;
 }
 
 /**
  * Decides what a rollout does next, from nothing but the machines as observed: so it resumes after any crash.
  *
- * One running machine goes first and alone; once it is well, the others follow, no more at a time than may be
- * down, and then those at rest. One that goes down with the target ends the rollout.
+ * One running machine goes first and alone, one that serves when there is any; once it is well, the others follow,
+ * no more at a time than may be down, then those at rest, and at last those that are not well as it is. One that
+ * goes down with the target ends the rollout.
  */
 export function planRollout(fleet: readonly ObservedMachine[], measure: Measure): RolloutPlan {
   const ranks = ranksOf(fleet, measure);
@@ -50,7 +61,8 @@ export function planRollout(fleet: readonly ObservedMachine[], measure: Measure)
     skipped: ranks('skipped').length,
     failed: ranks('broken').length,
   };
-  return { machines, spearhead, next: nextAction(ranks, spearhead?.state === 'proven', measure) };
+  const proven = measure.proven === true || spearhead?.state === 'proven';
+  return { machines, spearhead, proven, next: nextAction(ranks, proven, measure) };
 }
 
 function nextAction(ranks: Ranks, proven: boolean, measure: Measure): NextAction {
@@ -58,6 +70,8 @@ function nextAction(ranks: Ranks, proven: boolean, measure: Measure): NextAction
   if (broken) return { do: 'halt', machine: broken };
   const [overdue] = ranks('overdue');
   if (overdue) return { do: 'watchOverdue', machine: overdue };
+  const undecided = proven ? undefined : undecidedOf(ranks);
+  if (undecided) return awaitDecision(undecided, measure);
   const batch = nextBatch(ranks, proven, measure);
   if (batch) return batch;
   const settling = ranks('settling');
@@ -68,10 +82,25 @@ function nextAction(ranks: Ranks, proven: boolean, measure: Measure): NextAction
     return { do: 'watch', machines: proving, dueAt };
   }
   const [busy] = ranks('busy');
-  const blocked = ranks('running').length > 0;
-  const resting = blocked ? undefined : restingBatch(ranks);
-  if (resting) return resting;
+  const rest = isBlocked(ranks, proven, measure) ? undefined : restingBatch(ranks);
+  const last = rest ?? (proven ? unwellBatch(ranks, measure) : undefined);
+  if (last) return last;
   if (busy) return { do: 'stepAside', machine: busy };
   const [held] = ranks('held');
   return held ? { do: 'postpone', machine: held } : { do: 'finish' };
+}
+
+/**
+ * A machine that was stopped on request (by Fly's proxy when idle, or by somebody) before the target had proven
+ * itself, while others still wait for it. One that is not well has no traffic, which is why a bad token may look so.
+ */
+function undecidedOf(ranks: Ranks): ObservedMachine | undefined {
+  const ran = (machine: ObservedMachine) => isAtRest(machine) && machine.lastExit?.requested === true;
+  return ranks('running').length > 0 ? ranks('current').find(ran) : undefined;
+}
+
+/** It may be started again; what has not proven itself by then must reach no second machine. */
+function awaitDecision(machine: ObservedMachine, { machineTimeoutMs, now }: Measure): NextAction {
+  const isLate = now - (machine.exitedAt ?? now) >= machineTimeoutMs;
+  return isLate ? { do: 'halt', machine } : { do: 'watch', machines: [machine] };
 }

@@ -1,7 +1,8 @@
+import { formatDuration } from '../binding/duration.ts';
 import type { EpochMs } from '../clock.ts';
 import { type DeliveryFailureReason, type Failure, failure } from '../failure.ts';
 import type { ObservedMachine } from './observed-machine.ts';
-import type { MachineCount, RolloutPlan } from './rollout-plan.ts';
+import type { MachineCount, NextAction, RolloutPlan } from './rollout-plan.ts';
 import type { Spearhead } from './spearhead.ts';
 
 /** What one call of `advanceRollout` left behind. */
@@ -9,14 +10,17 @@ export interface RolloutProgress {
   readonly machines: MachineCount;
   /**
    * `done`: every machine that counts holds the target. `advanced`: call again now. `waiting`: call again at
-   * `retryAt`; `failure` says what for, when it is more than a machine getting well. `failed`: see `failure`;
-   * nothing more is touched.
+   * `retryAt`; `note` says what for, and so does `failure` when it is more than a machine getting well. `failed`:
+   * see `failure`; nothing more is touched.
    */
   readonly state: 'done' | 'advanced' | 'waiting' | 'failed';
   readonly retryAt?: EpochMs;
+  readonly note?: string;
   readonly failure?: Failure<DeliveryFailureReason>;
   /** How the target fares where it was tried; absent before that, with Immediate, and when all is done. */
   readonly spearhead?: Spearhead;
+  /** Some machine runs well with the target, or did; absent when all is done. */
+  readonly proven?: boolean;
   /** The machine that a failed rollout failed at. */
   readonly failedMachine?: FailedMachine;
   /** Ids of the machines that this call gave the target to. */
@@ -32,7 +36,7 @@ export interface FailedMachine {
 /** What went wrong at a machine so that the rollout has failed. */
 export interface Mishap {
   readonly machine: ObservedMachine;
-  /** A predicate of the machine: "did not become healthy in time". */
+  /** A predicate of the machine: "is not healthy". */
   readonly what: string;
   /** The machine got the target and did not stand it, as against never having got it. */
   readonly refused: boolean;
@@ -59,14 +63,14 @@ export function progressOf(plan: RolloutPlan, place: ProgressPlace): RolloutProg
     case 'reload':
       return { ...standOf(plan), state: 'advanced' };
     case 'watch': {
-      const waiting = waitingProgress(plan, place);
+      const waiting = { ...waitingProgress(plan, place), note: watching(next) };
       const dueAt = next.dueAt ?? Number.POSITIVE_INFINITY;
       return { ...waiting, retryAt: Math.min(place.now + LOOK_AGAIN_MS, Math.max(place.now, dueAt)) };
     }
     case 'stepAside':
-      return waitingProgress(plan, place);
+      return { ...waitingProgress(plan, place), note: changedByOthers(next.machine) };
     case 'watchOverdue':
-      return failedProgress(plan, overdue(next.machine), place);
+      return failedProgress(plan, overdue(next.machine, place), place);
     case 'halt':
       return failedProgress(plan, downfall(next.machine), place);
     case 'postpone':
@@ -84,10 +88,9 @@ export function failedProgress(
     `Fly app ${app}: machine ${machine.id} ${what}; no further machine is touched. ` +
     `See \`fly logs -a ${app} --machine ${machine.id}\`${reference(machine)}.`;
   const { id, requestId } = machine;
-  const unproven = plan.spearhead?.state !== 'proven';
   return {
     ...standOf(plan),
-    ...(unproven && refused && { spearhead: { machineId: id, state: 'refused' } }),
+    ...(!plan.proven && refused && { spearhead: { machineId: id, state: 'refused' } }),
     machines: { ...plan.machines, failed: Math.max(plan.machines.failed, 1) },
     state: 'failed',
     failure: failure('RolloutFailed', message),
@@ -102,32 +105,52 @@ export function waitingProgress(
   failure?: Failure<DeliveryFailureReason>,
 ): RolloutProgress {
   const retryAt = failure?.notBefore ?? now + LOOK_AGAIN_MS;
-  return { ...standOf(plan), state: 'waiting', retryAt, ...(failure && { failure }) };
+  return { ...standOf(plan), state: 'waiting', retryAt, ...(failure && { failure, note: failure.message }) };
+}
+
+function watching({ machines, dueAt }: Extract<NextAction, { do: 'watch' }>): string {
+  const ids = machines.map(({ id }) => id).join(', ');
+  const those = machines.length === 1 ? `machine ${ids}` : `machines ${ids}`;
+  if (dueAt === undefined) return `Waiting for ${those} to become healthy.`;
+  return `Waiting to see ${those} stay healthy with the new token.`;
+}
+
+function changedByOthers({ id, state }: ObservedMachine): string {
+  return `Machine ${id} is being changed by somebody else (state ${state}).`;
 }
 
 function postponed(plan: RolloutPlan, machine: ObservedMachine, place: ProgressPlace): RolloutProgress {
-  const why = machine.reachable
-    ? `cannot be updated in state ${machine.state}`
-    : 'is on a host that does not answer';
   const message =
-    `Fly app ${place.app}: machine ${machine.id} ${why} and still has the previous secret; every other machine ` +
-    `is up to date${reference(machine)}.`;
+    `Fly app ${place.app}: machine ${machine.id} ${hindrance(machine)} and still has the previous secret; every ` +
+    `other machine is up to date${reference(machine)}.`;
   const notBefore = place.now + POSTPONED_MS;
   return waitingProgress(plan, place, failure('PlatformUnavailable', message, notBefore));
 }
 
-function standOf({ machines, spearhead }: RolloutPlan): Pick<RolloutProgress, 'machines' | 'spearhead'> {
-  return { machines, ...(spearhead && { spearhead }) };
+function standOf({ machines, spearhead, proven }: RolloutPlan) {
+  return { machines, proven, ...(spearhead && { spearhead }) };
 }
 
-function overdue(machine: ObservedMachine): Mishap {
-  return { machine, what: 'did not become healthy in time', refused: true };
+function hindrance({ reachable, scheduled, state }: ObservedMachine): string {
+  if (!reachable) return 'is on a host that does not answer';
+  if (scheduled && state === 'started') return 'runs a scheduled job, to be updated when that ends,';
+  return `cannot be updated in state ${state}`;
+}
+
+function overdue(machine: ObservedMachine, { now }: ProgressPlace): Mishap {
+  const { changedAt } = machine;
+  const since = changedAt === undefined ? '' : `, ${formatDuration(now - changedAt)} after its last change`;
+  return { machine, what: `is not healthy${since}`, refused: true };
 }
 
 function downfall(machine: ObservedMachine): Mishap {
-  const { state } = machine;
-  const what = state === 'started' ? 'restarts over and over' : `is ${state} after its process failed`;
-  return { machine, what, refused: true };
+  return { machine, what: downfallOf(machine), refused: true };
+}
+
+function downfallOf({ state, lastExit }: ObservedMachine): string {
+  if (state === 'started') return 'restarts over and over';
+  if (lastExit?.requested === true) return 'was stopped before it was seen to be healthy';
+  return `is ${state} after its process failed`;
 }
 
 function reference({ requestId }: ObservedMachine): string {

@@ -6,6 +6,13 @@ import type { Machines } from './machines.ts';
 export interface RolloutTarget {
   /** Every machine's version must have been made with at least this version of the app's secrets. */
   readonly secretsVersion: number;
+  /**
+   * What updates are made with at least: the latest version that anybody wrote, so that one update serves all who
+   * feed the app. `secretsVersion` when absent.
+   */
+  readonly floor?: number;
+  /** Some machine has run well with it before, whatever is to be seen now. */
+  readonly proven?: boolean;
   /** The metadata key of the marker; the same for everybody who feeds the app, as they share its versions. */
   readonly marker: string;
   /** The one machine that is to reach it; all that the policy includes when absent. */

@@ -1,5 +1,5 @@
 import type { MachineLease } from './machine-lease.ts';
-import { type Measure, type Standing, standingOf } from './machine-standing.ts';
+import { isFallen, type Measure, type Standing, standingOf } from './machine-standing.ts';
 import { watchMachine } from './machine-watch.ts';
 import type { ObservedMachine } from './observed-machine.ts';
 import { reloadNoteKey } from './reload-note.ts';
@@ -19,6 +19,8 @@ export class RolloutTurn {
   readonly context: TurnContext;
   /** Ids of the machines that this turn gave the target to. */
   readonly reached = new Set<string>();
+  /** Ids of the machines that this turn leaves out: they cannot be changed now, and must not hold up the others. */
+  readonly aside = new Set<string>();
   readonly #fleet: Map<string, ObservedMachine>;
 
   constructor(context: TurnContext, fleet: readonly ObservedMachine[]) {
@@ -46,6 +48,11 @@ export class RolloutTurn {
     return standingOf(machine, this.#measure());
   }
 
+  /** See `isFallen` of `machine-standing.ts`. */
+  isFallen(machine: ObservedMachine): boolean {
+    return isFallen(machine, this.#measure());
+  }
+
   /** Watches a machine for as long as a call may; gives it as last seen. */
   async observe(machine: ObservedMachine, lease?: MachineLease): Promise<ObservedMachine | undefined> {
     const { machines, clock, limits, signal } = this.context;
@@ -70,7 +77,7 @@ export class RolloutTurn {
   #measure(): Measure {
     const { target, policy, clock } = this.context;
     const { reload: _, ...open } = policy;
-    const { reloadNote } = this;
-    return { ...target, ...open, now: clock.now(), ...(reloadNote !== undefined && { reloadNote }) };
+    const { reloadNote, aside } = this;
+    return { ...target, ...open, aside, now: clock.now(), ...(reloadNote !== undefined && { reloadNote }) };
   }
 }

@@ -27,7 +27,30 @@ export async function advanceRollout(
   const { only } = order.target;
   const fleet = (await listPatiently(site, signal)).filter(({ id }) => only === undefined || id === only);
   const turn = new RolloutTurn({ ...site, ...order, signal }, fleet);
-  return conclude(turn, await act(turn));
+  return conclude(turn, await actPatiently(turn));
+}
+
+/** Machines refused in one call that are not waited for before others are tried. */
+const MOST_ASIDE = 2;
+
+/** Turns to other machines when one cannot be changed now: somebody's lease or a full host is no reason to expire. */
+async function actPatiently(turn: RolloutTurn): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  while (turn.aside.size <= MOST_ASIDE) {
+    const latest = await act(turn);
+    outcomes.push(...latest);
+    const refused = latest.filter(isSurelyRefused);
+    if (refused.length === 0 || turn.reached.size > 0) break;
+    for (const { machineId } of refused) turn.aside.add(machineId);
+  }
+  return outcomes;
+}
+
+/** Whether Fly changed nothing. A machine that may have got an unproven target must stay the only one. */
+function isSurelyRefused({ result }: Outcome): boolean {
+  if (result.status === 'fulfilled') return false;
+  const error: unknown = result.reason;
+  return error instanceof MachinesApiError && error.hasStatus(400, 409, 412, 422);
 }
 
 function act(turn: RolloutTurn): Promise<Outcome[]> {

@@ -11,10 +11,10 @@ export interface Spearhead {
 /**
  * How the target fares where it was tried; undefined when no running machine has it yet. Found in the machines
  * alone: any that runs well with the target is proof, and none may get it while there is no proof but one that
- * has it already. With Immediate, nothing is tried.
+ * has it already. With Immediate, and once there was proof, nothing is tried.
  */
 export function spearheadOf(fleet: readonly ObservedMachine[], measure: Measure): Spearhead | undefined {
-  if (measure.strategy === 'Immediate') return undefined;
+  if (measure.strategy === 'Immediate' || measure.proven === true) return undefined;
   const oldestFirst = fleet.toSorted(
     (a, b) => (a.startedAt ?? 0) - (b.startedAt ?? 0) || (a.id < b.id ? -1 : 1),
   );

@@ -50,6 +50,7 @@ export const recorded = (deletionPolicy: 'Retain' | 'Delete', app = 'toolbridge-
       secretsVersion: 3,
       machines,
       lastRolloutDuration: '12s',
+      heldUntil: '2026-11-24T12:50:00Z',
       conditions: [
         {
           type: 'Delivered',

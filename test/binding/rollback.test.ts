@@ -91,16 +91,18 @@ describe('a token that the first machine does not get well with', () => {
     assert.equal(record?.rollbackMachine, undefined);
   });
 
-  it('is told with machine, tokens and what Kubernetes consumers hold', () => {
+  it('is told, and no rollout is said to be under way', () => {
     const course = plan(due(), failingFirst());
     assert.deepEqual(summary(course), {
-      Ready: 'True/RollingOut',
+      Ready: 'True/DeliveryRetrying',
       Issued: 'True/Issued',
       Delivered: 'False/RolledBack',
     });
-    const [condition] = delivery(course)?.conditions ?? [];
-    assert.match(condition?.message ?? '', /Machine m1 .* toolbridge-mcp .* bbbb.* previous one \(oooo/);
-    assert.match(condition?.message ?? '', /Secret toolbridge-api-token hold the new token/);
+    const ready = statusOf(course.progress).conditions?.find(({ type }) => type === 'Ready');
+    assert.equal(
+      ready?.message,
+      'Delivery "mcp" holds a token valid until 2026-11-24T12:15:00Z; delivering the current one fails: RolledBack.',
+    );
     const told = transitions(course.progress, statusOf(course.progress)).map(({ reason }) => reason);
     assert.ok(told.includes('RolledBack'));
   });

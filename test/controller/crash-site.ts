@@ -1,22 +1,17 @@
 import { fileURLToPath } from 'node:url';
 import type { KubernetesObject } from '@kubernetes/client-node';
 import { decodeJwt } from 'jose';
-import { type Fly, startFly } from '../../sandbox/fly/fly.ts';
-import { type Issuer, startIssuer } from '../../sandbox/issuer/issuer.ts';
-import { type Authority, createAuthority } from '../../sandbox/pki.ts';
+import { type Fly, type FlyOptions, type MachineInspection, startFly } from '../../sandbox/fly/fly.ts';
 import { CREDENTIAL_LABEL } from '../../src/binding/names.ts';
 import type { TokenBinding } from '../../src/binding/token-binding.ts';
 import { createEgress } from '../../src/http/egress.ts';
 import { hasReason } from '../../src/kubernetes/api-error.ts';
 import { type KubernetesClient, MERGE_PATCH } from '../../src/kubernetes/client.ts';
-import { type LiveCluster, startLiveCluster } from '../kubernetes/live-cluster.ts';
 import type { Surroundings } from '../support/crashing-world.ts';
 import { ShiftedClock } from '../support/shifted-clock.ts';
+import { AUDIENCE, type Ground } from './crash-ground.ts';
 
 const PROGRAM = fileURLToPath(new URL('../sandbox/fixtures/machine.ts', import.meta.url));
-const AUDIENCE = 'https://api.acme.dev';
-/** Long enough that no renewal is due however far the time is shifted. */
-const LIFETIME_SECONDS = 24 * 3600;
 const CALL_LIMITS = { deadlineMs: 15_000, maxBodyBytes: 1024 * 1024 };
 const MACHINE = {
   image: 'registry.fly.io/shop:1',
@@ -26,30 +21,12 @@ const MACHINE = {
 const BINDINGS = { apiVersion: 'tokenbinding.erauner.dev/v1alpha1', plural: 'tokenbindings' };
 const SECRETS = { apiVersion: 'v1', plural: 'secrets' };
 
-/** A cluster and an issuer for many sites. */
-export interface Ground {
-  readonly cluster: LiveCluster;
-  readonly issuer: Issuer;
-  readonly authority: Authority;
-  stop(): Promise<void>;
-}
-
-/** @param namespaces each with its own client of the issuer, of the same name */
-export async function prepareGround(namespaces: readonly string[]): Promise<Ground> {
-  const authority = await createAuthority('test');
-  const issuer = await startIssuer({
-    authority,
-    clients: namespaces.map((id) => ({ id, secret: `secret-of-${id}` })),
-    audiences: [AUDIENCE],
-    tokenLifetimeSeconds: LIFETIME_SECONDS,
-  });
-  const cluster = await startLiveCluster();
-  const stop = async () => {
-    await cluster.stop();
-    await issuer.stop();
-  };
-  return { cluster, issuer, authority, stop };
-}
+/** A machine's program that is well whatever it is given. */
+export const healthyProgram: FlyOptions['machineCommand'] = ({ env }) => ({
+  command: process.execPath,
+  args: [PROGRAM],
+  env,
+});
 
 /** One namespace with its own client, its own Fly and its own time. */
 export class CrashSite implements Surroundings {
@@ -77,12 +54,13 @@ export class CrashSite implements Surroundings {
     ground: Ground,
     namespace: string,
     apps: Readonly<Record<string, number>>,
+    machineCommand = healthyProgram,
   ): Promise<CrashSite> {
     const stack = new AsyncDisposableStack();
     let site: CrashSite | undefined;
     const fly = await startFly({
       authority: ground.authority,
-      machineCommand: ({ env }) => ({ command: process.execPath, args: [PROGRAM], env }),
+      machineCommand,
       rateLimit: false,
       now: () => site?.clock.now() ?? Date.now(),
     });
@@ -99,6 +77,10 @@ export class CrashSite implements Surroundings {
 
   get flyApiUrl(): string {
     return this.#fly.apiUrl;
+  }
+
+  machines(app: string): MachineInspection[] {
+    return this.#fly.machines(app);
   }
 
   async close(): Promise<void> {

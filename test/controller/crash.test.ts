@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { CrashingWorld } from '../support/crashing-world.ts';
 import type { Death } from '../support/mortal.ts';
-import { CrashSite, type Ground, prepareGround } from './crash-site.ts';
+import { type Ground, prepareGround } from './crash-ground.ts';
+import { createSettled, liveTwice } from './crash-life.ts';
+import { assertGone, assertSpread } from './crash-outcome.ts';
+import { CrashSite } from './crash-site.ts';
 
 /** What a controller goes through, once per round. */
 interface Story {
@@ -76,51 +78,14 @@ const STORIES: readonly Story[] = [
   },
 ];
 
-/** A Fly lease is taken for half a minute; that of a dead process has to run out. */
-const LEASE_MS = 31_000;
-
-async function createSettled(site: CrashSite, name: string, places: readonly string[], policy?: string) {
-  await site.create(name, places, policy);
-  const world = await CrashingWorld.start(site);
-  await world.settle(`${site.namespace}/${name}`);
-  await world.stop();
-}
-
-/** The newest token is stored, delivered and runs everywhere, and the status says so. */
-async function assertSpread(site: CrashSite, name: string, places: readonly string[]): Promise<void> {
-  const token = await site.storedToken(name);
-  assert.ok(site.isNewest(token), 'the Secret must hold the newest token');
-  for (const place of places) {
-    assert.ok(site.hasSecret(place), `the vault must hold ${place}`);
-    const running = await site.running(place);
-    assert.ok(running.length > 0 && running.every((value) => value === token), `machines must run ${place}`);
-  }
-  const { status } = (await site.binding(name)) ?? {};
-  const conditions = status?.conditions?.map(({ type, status: value }) => `${type}=${value}`);
-  assert.deepEqual(conditions, ['Ready=True', 'Issued=True', 'Delivered=True']);
-  assert.equal(status?.deliveriesReady, `${places.length}/${places.length}`);
-  assert.deepEqual(status?.cleanups, []);
-}
-
-async function assertGone(site: CrashSite, place: string): Promise<void> {
-  assert.equal(site.hasSecret(place), false, `the vault must not hold ${place} any more`);
-  assert.deepEqual(await site.running(place), [undefined], `no machine may run ${place} any more`);
-}
-
 /** Plays one round with a death in it, then lets a new process go on. Gives whether there was a death. */
 async function playRound(story: Story, site: CrashSite, death: Death): Promise<boolean> {
   const round = death.effect;
-  const key = `${site.namespace}/${await story.arrange(site, round)}`;
+  const name = await story.arrange(site, round);
   await story.act(site, round);
-  const doomed = await CrashingWorld.start(site, death);
-  const survived = await doomed.settle(key);
-  await doomed.stop();
-  site.clock.shift(LEASE_MS);
-  const heir = await CrashingWorld.start(site);
-  await heir.settle(key);
-  await heir.stop();
+  const { survived, before, after } = await liveTwice(site, name, death);
   await story.verify(site, round);
-  const effects = [...doomed.effects, ...heir.effects];
+  const effects = [...before, ...after];
   for (const [name, needed] of Object.entries(story.needed)) {
     assert.ok(count(effects, name) >= needed, `"${name}" must happen ${needed} times`);
   }

@@ -14,6 +14,10 @@ before(async () => {
 });
 after(() => cluster.stop());
 
+interface Delivery {
+  readonly fly: { readonly app: string; readonly rollout: { readonly strategy: string } };
+}
+
 const objectsIn = (file: string) =>
   parseAllDocuments(readFileSync(file, 'utf8')).map((document) => document.toJS());
 
@@ -33,6 +37,26 @@ test('no two examples write the same binding or the same token Secret', () => {
   const bindings = FILES.flatMap(objectsIn).filter(({ kind }) => kind === 'TokenBinding');
   assert.equal(new Set(bindings.map(({ metadata }) => metadata.name)).size, bindings.length);
   assert.equal(new Set(bindings.map(({ spec }) => spec.secret.name)).size, bindings.length);
+});
+
+test('no two deliveries of the examples write the same Fly secret or the same file', () => {
+  const deliveries = FILES.flatMap(objectsIn).flatMap(({ spec }) => spec?.deliveries ?? []);
+  const secrets = deliveries.map(({ fly }) => `${fly.app}/${fly.secretName}`);
+  const paths = deliveries.flatMap(({ fly }) => (fly.reload ? [`${fly.app}:${fly.reload.path}`] : []));
+  assert.ok(secrets.length >= 4 && paths.length >= 3);
+  assert.equal(new Set(secrets).size, secrets.length);
+  assert.equal(new Set(paths).size, paths.length);
+});
+
+test('the bindings of the shared app feed one app, all in the same way', () => {
+  const bindings = objectsIn('examples/fly-shared-app.yaml');
+  const apps = bindings.flatMap(({ spec }) => spec.deliveries.map(({ fly }: Delivery) => fly.app));
+  const ways = bindings.flatMap(({ spec }) =>
+    spec.deliveries.map(({ fly }: Delivery) => fly.rollout.strategy),
+  );
+  assert.equal(bindings.length, 2);
+  assert.equal(new Set(apps).size, 1);
+  assert.equal(new Set(ways).size, 1);
 });
 
 test('the ServiceAccount of the example is the one the binding names, and allows the audience it asks for', () => {

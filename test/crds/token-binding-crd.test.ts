@@ -91,8 +91,12 @@ const REFUSED: [path: string, value: unknown, answer: RegExp][] = [
   [`${FLY}.deletionPolicy`, 'Keep', /supported values: "Retain", "Delete"/],
   [`${FLY}.rollout`, { strategy: 'Canary' }, /supported values: "Rolling", "Immediate", "Reload", "Stage"/],
   [`${FLY}.rollout`, { strategy: 'Reload' }, /Reload needs reload\.path.*write both or neither/],
-  [`${FLY}.reload`, { path: '/run/token/jwt' }, /Reload needs reload\.path.*write both or neither/],
-  ['spec.deliveries.0', reloaded('run/token/jwt'), /write an absolute path.*for example \/run\/token\/jwt/],
+  [`${FLY}.reload`, { path: '/var/lib/mcp-app/token' }, /Reload needs reload\.path.*write both or neither/],
+  [
+    'spec.deliveries.0',
+    reloaded('var/lib/token'),
+    /an absolute path.*for example \/var\/lib\/mcp-app\/token/,
+  ],
   ['spec.deliveries.0', reloaded('/run/../etc/passwd'), /write an absolute path/],
   ['spec.deliveries.0', reloaded('/run/token/..'), /write an absolute path/],
   ['spec.deliveries.0', reloaded("/run/it's"), /write an absolute path/],
@@ -151,7 +155,7 @@ const ACCEPTED: [path: string, value: unknown][] = [
   ['spec.deliveries.1', delivery('second', { secretName: '_OTHER' })],
   [`${FLY}.rollout`, { strategy: 'Stage' }],
   [`${FLY}.rollout`, { strategy: 'Immediate' }],
-  ['spec.deliveries.0', reloaded('/run/token/jwt')],
+  ['spec.deliveries.0', reloaded('/var/lib/mcp-app/token')],
   ['spec.deliveries.0', reloaded('/data/.token..jwt')],
   [
     `${FLY}.rollout`,
@@ -172,7 +176,7 @@ for (const [path, value] of ACCEPTED) {
 for (const strategy of ['Rolling', 'Reload', 'Immediate', 'Stage'] as const) {
   const isRefused = strategy === 'Rolling' || strategy === 'Reload';
   test(`a token may ${isRefused ? 'not ' : ''}run out before the end of a rollout with ${strategy}`, async () => {
-    const reload = strategy === 'Reload' ? { reload: { path: '/run/token/jwt' } } : {};
+    const reload = strategy === 'Reload' ? { reload: { path: '/var/lib/mcp-app/token' } } : {};
     const slow = delivery('mcp', { rollout: { strategy, timeout: '30m' }, ...reload });
     const manifest = (minRemaining: string) =>
       manifestWith({ 'spec.refresh': { minRemaining }, 'spec.deliveries.0': slow });

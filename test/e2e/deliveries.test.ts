@@ -4,8 +4,9 @@ import { waitFor } from '../../sandbox/wait-for.ts';
 import type { World } from '../../sandbox/world.ts';
 import type { TokenBinding } from '../../src/binding/token-binding.ts';
 import { ROLLOUT } from '../support/binding.ts';
+import { deployFleet, updatesOf } from './fly-fleet.ts';
 import { bindAndSettle, createFlyTenant, delivery, KEY } from './fly-tenant.ts';
-import { conditionOf, startScenario, type Tenant } from './scenario.ts';
+import { conditionOf, createCountedTenant, startScenario, type Tenant } from './scenario.ts';
 
 const SECONDS_MS = 15_000;
 const FINALIZER = 'tokenbinding.erauner.dev/cleanup';
@@ -114,6 +115,19 @@ describe('the deliveries of a binding', { concurrency: true }, () => {
     );
     const { status } = await tenant.binding();
     assert.match(status?.deliveries?.[0]?.conditions?.[0]?.message ?? '', /strategy Stage/);
+  });
+
+  it('may be several of one app: its machines are replaced once for each token, not once for each key', async () => {
+    const app = 'two-keys';
+    await deployFleet(world, app, 2);
+    const apiToken = world.outside.fly.deployToken(app);
+    const tenant = await createCountedTenant(world, app, { app, apiToken });
+    await bindAndSettle(tenant, [
+      delivery('environment', { app }),
+      delivery('file', { app, secretName: OTHER_KEY, encoding: 'Base64' }),
+    ]);
+    assert.ok([KEY, OTHER_KEY].every((name) => secretsIn(app).includes(name)));
+    assert.deepEqual(Object.values(updatesOf(world, app)), [1, 1]);
   });
 
   it('may be several: each app gets every token, and one that fails keeps none from another', async () => {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Fly, startFly } from '../../sandbox/fly/fly.ts';
+import { type Fly, type MachineInspection, startFly } from '../../sandbox/fly/fly.ts';
 import { createAuthority } from '../../sandbox/pki.ts';
 import { systemClock } from '../../src/clock.ts';
 import { createFlyApp, FLY_CALL_DEADLINE_MS, type FlyApp, ROLLOUT_MARKER } from '../../src/fly/fly-app.ts';
 import type { RolloutProgress } from '../../src/fly/rollout-progress.ts';
 import { createEgress, type Egress } from '../../src/http/egress.ts';
 import { SecretValue } from '../../src/secret-value.ts';
-import { CONFIG } from '../sandbox/fixtures/fly-world.ts';
+import { CONFIG, until } from '../sandbox/fixtures/fly-world.ts';
 import { ROLLING } from './policy-fixture.ts';
 
 const PROGRAM = new URL('../sandbox/fixtures/machine.ts', import.meta.url).pathname;
@@ -64,6 +64,29 @@ test('at real rates, a secret reaches every started machine and waits ready in t
   }
 });
 
+test('an update that was taken back while nobody watched fails the rollout and is not repeated', async () => {
+  const { secretsVersion } = await app.setSecret('TOKEN', new SecretValue('second'));
+  fly.faults.revertUpdates = 1;
+  await assert.rejects(diesAtUpdate(secretsVersion), { name: 'AbortError' });
+  await until(() => fly.machines(APP).every(isWell));
+  const before = updates();
+  const progress = await rollOut(secretsVersion);
+  assert.equal(progress.state, 'failed');
+  assert.match(progress.failure?.message ?? '', /is back at its previous version/);
+  assert.equal((await rollOut(secretsVersion)).state, 'failed');
+  assert.deepEqual(updates(), before);
+});
+
+test('the next value is tried anew where an update was taken back', async () => {
+  const { secretsVersion } = await app.setSecret('TOKEN', new SecretValue('third'));
+  const before = updates();
+  assert.equal((await rollOut(secretsVersion)).state, 'done');
+  assert.deepEqual(
+    updates(),
+    before.map((count) => count + 1),
+  );
+});
+
 test('unsetting the secret removes it, twice is no error', async () => {
   await app.unsetSecret('TOKEN');
   await app.unsetSecret('TOKEN');
@@ -77,6 +100,24 @@ async function rollOut(secretsVersion: number): Promise<RolloutProgress> {
     else if (progress.state !== 'advanced') return progress;
   }
 }
+
+/** A rollout whose process ends in the midst of its first update. */
+async function diesAtUpdate(secretsVersion: number): Promise<RolloutProgress> {
+  const death = new AbortController();
+  const unheard = fly.requests.onAdd(({ action }) => {
+    if (action === 'updateMachine') death.abort();
+  });
+  try {
+    return await app.advanceRollout({ secretsVersion, marker: ROLLOUT_MARKER }, ROLLING, death.signal);
+  } finally {
+    unheard();
+  }
+}
+
+const isWell = ({ state, checks }: MachineInspection) =>
+  state === 'stopped' || (state === 'started' && checks.some(({ status }) => status === 'passing'));
+
+const updates = () => fly.machines(APP).map((machine) => machine.updates);
 
 async function environment(url: string): Promise<Record<string, string>> {
   const response = await fetch(`${url}/env`);

@@ -26,7 +26,7 @@ test('a machine whose check never passes is waited for, then fails the rollout a
   assert.equal(last.failure?.reason, 'RolloutFailed');
   assert.match(
     last.failure?.message ?? '',
-    /machine m1 did not become healthy in time.*fly-request-id req-\d+/,
+    /machine m1 is not healthy, 5m\d+s after its last change;.*fly-request-id req-\d+/,
   );
   assert.doesNotMatch(JSON.stringify([first, last]), /canary|nonce/);
   assert.equal(last.machines.failed, 1);

@@ -90,15 +90,17 @@ test('a rollout leaves machines that are down as they are, with the new version 
   assert.equal(fly.machines.get('m2')?.config.metadata[MARKER], 'm2:7');
 });
 
-test('a rollout starts a failed machine anew, before any that serves', async () => {
+test('a rollout starts a failed machine anew, when none is left that serves and lacks the version', async () => {
   using fly = new FleetDouble();
-  fly.add('m1');
-  fly.add('m2', { state: 'failed', checks: [] });
+  fly.add('m1', { state: 'failed', checks: [] });
+  fly.add('m2');
 
-  const progress = await fly.app().advanceRollout(TARGET, ROLLING);
+  const first = await fly.app().advanceRollout(TARGET, ROLLING);
+  assert.equal(first.updatedMachines?.join(), 'm2');
 
-  assert.equal(progress.updatedMachines?.join(), 'm2');
-  assert.equal(fly.made('update')[0]?.body.skip_launch, false);
+  const second = await fly.app().advanceRollout(TARGET, ROLLING);
+  assert.equal(second.updatedMachines?.join(), 'm1');
+  assert.equal(fly.made('update')[1]?.body.skip_launch, false);
 });
 
 test('a rollout writes nothing when every machine already holds the version or a later one', async () => {

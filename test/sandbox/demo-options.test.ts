@@ -2,16 +2,18 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseDemo } from '../../sandbox/demo-options.ts';
 
+const USUAL = { strategy: 'Rolling', badToken: false, output: 'text' };
+
 describe('the options of the demo', () => {
   it('without any: tokens of a minute, no end, a summary in text', () => {
-    assert.deepEqual(parseDemo([]), { kind: 'run', options: { lifetime: 60, output: 'text' } });
+    assert.deepEqual(parseDemo([]), { kind: 'run', options: { ...USUAL, lifetime: 60 } });
   });
 
   it('with refreshes: give up three minutes after the tokens that it takes', () => {
     const parsed = parseDemo(['--refreshes', '2', '--lifetime=40']);
     assert.deepEqual(parsed, {
       kind: 'run',
-      options: { refreshes: 2, lifetime: 40, output: 'text', timeout: 300 },
+      options: { ...USUAL, refreshes: 2, lifetime: 40, timeout: 300 },
     });
   });
 
@@ -19,8 +21,13 @@ describe('the options of the demo', () => {
     const parsed = parseDemo(['--refreshes=2', '--timeout=5', '-o', 'json']);
     assert.deepEqual(parsed, {
       kind: 'run',
-      options: { refreshes: 2, lifetime: 60, output: 'json', timeout: 5 },
+      options: { ...USUAL, refreshes: 2, lifetime: 60, output: 'json', timeout: 5 },
     });
+  });
+
+  it('with a bad token: a life that leaves time for the one after it', () => {
+    const parsed = parseDemo(['--bad-token']);
+    assert.deepEqual(parsed, { kind: 'run', options: { ...USUAL, badToken: true, lifetime: 90 } });
   });
 
   for (const [argv, message] of [
@@ -28,8 +35,11 @@ describe('the options of the demo', () => {
     [['--refreshes', '1.5'], /whole number/],
     [['--lifetime', '5'], /whole number from 30 to 3600/],
     [['--timeout', 'soon'], /whole number/],
-    [['-o', 'yaml'], /Write text or json/],
+    [['-o', 'yaml'], /Allowed choices are text, json/],
     [['--refresh'], /unknown option/],
+    [['--strategy', 'Stage'], /Allowed choices are Rolling, Reload/],
+    [['--bad-token', '--strategy', 'Reload'], /strategy Rolling only/],
+    [['--bad-token', '--lifetime', '60'], /Write --lifetime 90 or more/],
     [['now'], /too many arguments/],
   ] as const) {
     it(`${argv.join(' ')} cannot be used, and the text says why`, () => {

@@ -65,7 +65,10 @@ test('it ends by itself after its refreshes, with a summary and code 0 since no 
   assert.ok(machinesRolled >= 4, `${machinesRolled} machines rolled`);
   assert.ok(worstLifeLeftSeconds > 0 && worstLifeLeftSeconds <= 30, `${worstLifeLeftSeconds} s left`);
   assert.match(demo.stderr(), /export KUBECONFIG=\S+/);
-  assert.match(demo.stderr(), /event Refreshed: /);
+  assert.match(demo.stderr(), /token 2 \([0-9a-f]{8}\) issued, verified, stored in the Secret/);
+  assert.match(demo.stderr(), /machine \d is well with token 2; others follow, at most 1 at a time/);
+  assert.match(demo.stderr(), /machines 4 and 5 stay stopped; they will start with token 2/);
+  assert.match(demo.stderr(), /it took \d+ s; token 1 had \d+ s left; \d+ calls, 0 refused/);
   assert.doesNotMatch(demo.stdout() + demo.stderr(), CANARY);
   assert.ok(demo.tree.hasSeen(/kube-apiserver/) && demo.tree.hasSeen(/mcp-app\/main\.ts/));
   await assertGone(demo);

@@ -97,6 +97,21 @@ test('current_version is a lock: another version than the current is refused', a
   assert.equal((await get(machine)).instance_id, body.instance_id);
 });
 
+test('the versions of a machine are told with their configurations, the latest first', async () => {
+  const machine = await fly.add('created', { ...SERVER, metadata: { a: '1' } });
+  const { instance_id: first } = await get(machine);
+  const { body } = await update(machine, { config: { ...SERVER, metadata: { b: '2' } } });
+  await fly.settled(machine, body.instance_id);
+  const versions: Version[] = (await fly.call('GET', `${machine}/versions`)).body;
+  assert.deepEqual(
+    versions.map(({ version, user_config: { metadata } }) => [version, metadata]),
+    [
+      [body.instance_id, { b: '2' }],
+      [first, { a: '1' }],
+    ],
+  );
+});
+
 test('an update with skip_launch leaves a started machine stopped', async () => {
   const machine = await fly.add('started');
   const { body } = await update(machine, { config: SERVER, skip_launch: true });
@@ -122,3 +137,8 @@ test('a machine updated while stopped has the new value at its next start', asyn
   await fly.call('GET', `${machine}/wait?state=started&version=${body.instance_id}&timeout=60`);
   assert.equal(await tokenIn(machine), 'fresh');
 });
+
+interface Version {
+  readonly version: string;
+  readonly user_config: { readonly metadata?: Readonly<Record<string, string>> };
+}

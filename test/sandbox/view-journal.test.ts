@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Journal } from '../../sandbox/view/journal.ts';
 import type { Snapshot } from '../../sandbox/view/snapshot.ts';
-import { bindingWith, condition, machine, rolledOut, START, snapshot } from './snapshots.ts';
+import {
+  bindingWith,
+  condition,
+  delivering,
+  machine,
+  rolledOut,
+  START,
+  snapshot,
+  stored,
+} from './snapshots.ts';
 
 /** Texts of the news that the last of the snapshots brings. */
 function newsOf(...snapshots: Snapshot[]): string[] {
@@ -33,10 +42,14 @@ describe('refreshes', () => {
   });
 
   it('are told once, when they are complete', () => {
-    assert.deepEqual(newsOf(rolledOut('a')).at(-1), 'the first token a is on every machine');
     assert.deepEqual(
-      newsOf(rolledOut('a'), rolledOut('b')).at(-1),
-      'refresh 1 is complete: token b is on every machine',
+      newsOf(rolledOut('a')).at(-1),
+      'every machine that is up has the first token: the calls begin',
+    );
+    assert.ok(
+      newsOf(rolledOut('a'), rolledOut('b')).includes(
+        'refresh 1 is complete: every machine that is up has token 2',
+      ),
     );
     assert.deepEqual(newsOf(rolledOut('a'), rolledOut('b'), rolledOut('b')), []);
   });
@@ -56,21 +69,28 @@ describe('the tally', () => {
   });
 });
 
+describe('the tally of tokens taken back', () => {
+  it('counts each once', () => {
+    const rejecting = (rejectedTokenId: string) =>
+      snapshot({ binding: delivering(bindingWith('a'), { tokenId: 'a', rejectedTokenId }) });
+    assert.equal(tallyOf(rolledOut('a')).takenBack, 0);
+    assert.equal(tallyOf(rejecting('b'), rejecting('b'), rolledOut('c'), rejecting('d')).takenBack, 2);
+  });
+});
+
 describe('news', () => {
-  it('tell a machine that runs with another token, and how long it lives', () => {
-    const before = snapshot({ machines: [machine('m1', 'a')] });
-    const after = snapshot({ at: START + 5000, machines: [machine('m1', 'b')] });
-    assert.deepEqual(newsOf(before, after), ['machine m1 runs with token b, 55 s left']);
-    assert.deepEqual(newsOf(after, after), []);
+  it('tell every occurrence of an event once', () => {
+    const event = { key: '1', reason: 'DriftRepaired', note: 'done', isWarning: false };
+    const again = { ...event, key: '2' };
+    assert.deepEqual(newsOf(snapshot({ events: [event] })), ['event DriftRepaired: done']);
+    assert.deepEqual(newsOf(snapshot({ events: [event] }), snapshot({ events: [event, again] })), [
+      'event DriftRepaired: done',
+    ]);
   });
 
-  it('tell every occurrence of an event once', () => {
-    const event = { key: '1', reason: 'Refreshed', note: 'done', isWarning: false };
-    const again = { ...event, key: '2' };
-    assert.deepEqual(newsOf(snapshot({ events: [event] })), ['event Refreshed: done']);
-    assert.deepEqual(newsOf(snapshot({ events: [event] }), snapshot({ events: [event, again] })), [
-      'event Refreshed: done',
-    ]);
+  it('leave out the events that the story tells in its own words', () => {
+    const event = { key: '1', reason: 'RolloutStarted', note: 'so', isWarning: false };
+    assert.deepEqual(newsOf(snapshot({ events: [event] })), []);
   });
 
   it('tell when the binding becomes Ready or stops being so; only the latter is trouble', () => {
@@ -98,9 +118,14 @@ describe('news', () => {
     ]);
   });
 
-  it('tell a machine whose token is expired or refused, once', () => {
-    const bad = snapshot({ machines: [machine('m1', 'a', { health: 'expired' })] });
-    assert.deepEqual(newsOf(rolledOut('a'), bad), ['machine m1 has an expired token']);
-    assert.deepEqual(newsOf(bad, bad), []);
+  it('tell what a refresh took, from the Secret to the last machine', () => {
+    const calls = (ok: number) => ({ calls: { ok, refused: 0, failed: 0, reopened: 0 } });
+    const before = rolledOut('a', calls(100));
+    const begun = { ...before, at: START + 30_000, stored: stored('b') };
+    const complete = rolledOut('b', { at: START + 35_000, ...calls(280) });
+    assert.equal(
+      newsOf(before, begun, complete).at(-1),
+      'it took 5 s; token 1 had 25 s left; 180 calls, 0 refused',
+    );
   });
 });

@@ -5,7 +5,7 @@ import { exitCodeOf, type Outcome, summaryLines, summaryOf } from '../../sandbox
 const GOOD: Outcome = {
   ending: 'reached',
   refreshesWanted: 2,
-  tally: { refreshes: 2, machinesRolled: 6, worstLifeLeftMs: 28_600 },
+  tally: { refreshes: 2, takenBack: 1, machinesRolled: 6, worstLifeLeftMs: 28_600 },
   calls: { ok: 100, refused: 0, failed: 0, reopened: 3 },
   durationMs: 61_400,
 };
@@ -40,6 +40,7 @@ describe('the summary', () => {
       ending: 'reached',
       refreshes: 2,
       refreshesWanted: 2,
+      takenBack: 1,
       machinesRolled: 6,
       mcpCalls: 100,
       refused: 0,
@@ -56,7 +57,7 @@ describe('the summary', () => {
   });
 
   it('is complete also when nothing was called and no machine had a token', () => {
-    const tally = { refreshes: 0, machinesRolled: 0, worstLifeLeftMs: undefined };
+    const tally = { refreshes: 0, takenBack: 0, machinesRolled: 0, worstLifeLeftMs: undefined };
     const text = summaryLines(summaryOf({ ...GOOD, ending: 'timeout', tally, calls: undefined })).join('\n');
     assert.match(text, /ended +out of time/);
     assert.match(text, /refreshes +0 of 2/);

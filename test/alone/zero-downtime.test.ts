@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { MACHINES_UP, runSoak } from '../../sandbox/soak/soak.ts';
-import {
-  brokenPromises,
-  resultLines,
-  type SoakResult,
-  type Strategy,
-} from '../../sandbox/soak/soak-result.ts';
+import { MACHINES_UP, type Strategy } from '../../sandbox/fleet.ts';
+import { runSoak } from '../../sandbox/soak/soak.ts';
+import { brokenPromises, resultLines, type SoakResult } from '../../sandbox/soak/soak-result.ts';
 import { startWorld } from '../../sandbox/world.ts';
 
 /** Seconds. Far shorter than anybody's tokens: no delivery may take longer than half of it. */
