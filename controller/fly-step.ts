@@ -9,7 +9,7 @@ import type { RolloutProgress } from '../src/fly/rollout-progress.ts';
 import type { RolloutTarget } from '../src/fly/rollout-site.ts';
 import { SecretValue } from '../src/secret-value.ts';
 import { AppClaims } from './app-claims.ts';
-import { readCredential, valueAt } from './credential.ts';
+import { openApp, openForWriting } from './fly-access.ts';
 import { rolloutPolicy } from './rollout-policy.ts';
 import type { Run } from './run.ts';
 import { storedToken } from './secret-step.ts';
@@ -18,7 +18,7 @@ import { storedToken } from './secret-step.ts';
 export function setFlySecret(run: Run): Promise<StepResult> {
   return deliver(run, async (record) => {
     const value = encoded(run, record, await wantedValue(run, record));
-    const app = await openApp(run, record.target);
+    const app = await openForWriting(run, record);
     const write = await app.setSecret(record.target.secretName, value, run.signal);
     const at = run.world.clock.now();
     const claims = new AppClaims(run.binding, run.world.bindings.list());
@@ -80,13 +80,13 @@ function resultOf(
   { world }: Run,
   { rollbackMachine }: DeliveryRecord,
 ): StepResult {
-  const { machines, state, retryAt, failure, spearhead, proven } = progress;
+  const { machines, state, retryAt, failure, note, spearhead, proven } = progress;
   const at = world.clock.now();
   if (state === 'failed' && failure) {
     const isRefused = spearhead?.state === 'refused' && rollbackMachine === undefined;
     return isRefused
       ? { type: 'tokenRejected', failure, machineId: spearhead.machineId, machines, at }
-      : { type: 'deliveryFailed', failure, machines, at };
+      : { type: 'deliveryFailed', failure, machines, complete: isComplete(progress), at };
   }
   const done = state === 'done';
   // What is in the way of a rollout that waits is worth telling, and no failure yet.
@@ -95,10 +95,14 @@ function resultOf(
     done,
     proven,
     retryAt: done ? undefined : (retryAt ?? at),
-    note: failure?.message,
+    note: note ?? failure?.message,
   };
   return { type: 'rolled', progress: next, at };
 }
+
+/** Whether every machine had the token before, and the rollout was one of nothing. */
+const isComplete = ({ complete = false, updatedMachines = [] }: RolloutProgress) =>
+  complete && updatedMachines.length === 0;
 
 function wantedValue(run: Run, record: DeliveryRecord): Promise<SecretValue> {
   const token = wantedToken(run.progress, record);
@@ -112,9 +116,6 @@ function encoded({ binding }: Run, { name }: DeliveryRecord, value: SecretValue)
   if (found?.fly.encoding !== 'Base64') return value;
   return new SecretValue(Buffer.from(value.reveal()).toString('base64'));
 }
-
-/** The name of a delivery's drift check in memory. */
-export const driftKey = (key: string, delivery: string) => `${key}/${delivery}`;
 
 /** Unsets a remote secret that nothing asks for any more; an app that is gone took its secrets along. */
 export async function cleanUp(run: Run): Promise<StepResult> {
@@ -137,17 +138,6 @@ async function deliver(run: Run, work: (record: DeliveryRecord) => Promise<StepR
   } catch (error) {
     return { type: 'deliveryFailed', failure: failureIn(error), at: run.world.clock.now() };
   }
-}
-
-/** The app of a target, by the API token that the binding refers to. */
-export async function openApp(
-  run: Run,
-  target: { app: string; apiTokenRef: { name: string; key: string } },
-): Promise<FlyApp> {
-  const { name, key } = target.apiTokenRef;
-  const ref = { namespace: run.binding.metadata.namespace, name };
-  const credential = await readCredential(run.world.secrets, { ref, keys: [key] }, run.signal);
-  return run.world.flyApp(target.app, valueAt(credential, key));
 }
 
 /** What a delivery may fail with; anything else is not the delivery's fault and ends the run. */

@@ -36,6 +36,14 @@ export interface Anchor extends Instant {
   readonly tokenId: string;
 }
 
+/** When an app was last compared with what was delivered, epoch ms. */
+export interface DriftCheck {
+  readonly secretAt: EpochMs;
+  readonly machinesAt: EpochMs;
+  /** The version of the API token with which it could not be, the last time. */
+  readonly failedWith?: string;
+}
+
 /**
  * What a process remembers between runs to spare requests. Losing all of it costs requests, never correctness;
  * only a held token is worth more: it saves a second issue when its Secret could not be written at once.
@@ -53,8 +61,10 @@ export class Memory {
   readonly skews = new Map<string, number>();
   /** By binding key. */
   readonly anchors = new Map<string, Anchor>();
-  /** By binding key and delivery: when its app was last compared with what was delivered, epoch ms. */
-  readonly driftChecks = new Map<string, EpochMs>();
+  /** By binding key and delivery. */
+  readonly driftChecks = new Map<string, DriftCheck>();
+  /** By binding key and delivery: the app, and the API token at the version that nothing is known against. */
+  readonly examinedTokens = new Map<string, string>();
   /** By Fly app: the binding that takes its rollout further just now. */
   readonly turns = new Map<string, string>();
   /** By binding key: the Secret with the token before the current one. */
@@ -64,7 +74,7 @@ export class Memory {
   forget(key: string): void {
     const { held, readings, clients, fallbacks, skews, anchors, previous } = this;
     for (const map of [held, readings, clients, fallbacks, skews, anchors, previous]) map.delete(key);
-    for (const check of this.driftChecks.keys())
-      if (check.startsWith(`${key}/`)) this.driftChecks.delete(check);
+    for (const map of [this.driftChecks, this.examinedTokens])
+      for (const delivery of map.keys()) if (delivery.startsWith(`${key}/`)) map.delete(delivery);
   }
 }

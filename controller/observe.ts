@@ -1,19 +1,16 @@
-import { parseDuration } from '../src/binding/duration.ts';
 import type { CredentialFact, Facts, HeldFact, SecretFact } from '../src/binding/facts.ts';
 import { forecastOf } from '../src/binding/forecast.ts';
 import { cleanupName } from '../src/binding/progress.ts';
-import { hashFraction } from '../src/binding/schedule.ts';
 import { fromAnnotations, type StoredToken } from '../src/binding/stored-token.ts';
 import { retarget } from '../src/binding/targets.ts';
 import type { TokenBinding } from '../src/binding/token-binding.ts';
-import type { EpochMs } from '../src/clock.ts';
 import { FailureError } from '../src/failure.ts';
 import type { ObjectRef } from '../src/kubernetes/object-ref.ts';
 import type { SecretMetadata } from '../src/kubernetes/secret-metadata.ts';
 import { AppClaims } from './app-claims.ts';
 import { accountVersion, credentialRefOf } from './client-credential.ts';
 import { readCredential, valueAt, versionOf } from './credential.ts';
-import { driftKey } from './fly-step.ts';
+import { driftTimes } from './drift-times.ts';
 import { byWallNow, instantOf, steppedSince } from './instant.ts';
 import type { Reading } from './memory.ts';
 import { observePrevious } from './previous-secret.ts';
@@ -44,7 +41,6 @@ export async function observe(
     random: world.random(),
     binding,
     credential: await credentialFact(world, binding, hasToken, signal),
-    apiTokenVersions: apiTokenVersions(world, binding),
     secret,
     claimedElsewhere: claimedElsewhere(world, binding),
     held: heldFact(world, binding),
@@ -56,30 +52,21 @@ export async function observe(
 }
 
 /** What concerns the apps of the deliveries: other bindings, and whether it is time to compare. */
-function appFacts(world: World, binding: TokenBinding): Pick<Facts, 'rivals' | 'awaited' | 'driftDueAt'> {
+function appFacts(
+  world: World,
+  binding: TokenBinding,
+): Pick<Facts, 'apiTokenVersions' | 'rivals' | 'awaited' | 'driftDueAt' | 'unchecked'> {
   const claims = new AppClaims(binding, world.bindings.list());
   const { deliveries } = retarget(binding);
   const now = world.clock.now();
+  const versions = apiTokenVersions(world, binding);
   const namesOf = (records: typeof deliveries) => records.map(({ name }) => name);
   return {
     rivals: namesOf(deliveries.filter((record) => claims.isRival(record))),
     awaited: namesOf(deliveries.filter(({ target }) => claims.isAwaited(target.app, now))),
-    driftDueAt: driftTimes(world, binding),
+    apiTokenVersions: versions,
+    ...driftTimes(world, binding, versions),
   };
-}
-
-/** After a start the checks are spread over their interval, not all made at once. */
-function driftTimes({ memory, clock }: World, binding: TokenBinding): Record<string, EpochMs> {
-  const times: Record<string, EpochMs> = {};
-  for (const { name, fly } of binding.spec.deliveries) {
-    const interval = parseDuration(fly.driftCheckInterval);
-    const key = driftKey(keyOfBinding(binding), name);
-    const spread = interval * hashFraction(`${binding.metadata.uid}/${name}`);
-    const checkedAt = memory.driftChecks.get(key) ?? Math.round(clock.now() - spread);
-    memory.driftChecks.set(key, checkedAt);
-    times[name] = checkedAt + interval;
-  }
-  return times;
 }
 
 interface Target {

@@ -42,8 +42,8 @@ export function createOutgoing(options: OutgoingOptions): Outgoing {
       const fetch = egress.fetch({ ...PROBE_LIMITS, deadlineMs: probe.timeoutMs });
       return probeToken(probe, token, { fetch, signal });
     },
-    flyApp: (app, apiToken) =>
-      createFlyApp({ baseUrl, app, apiToken, fetch: flyFetch, clock, pacer, userAgent }),
+    flyApp: (app, apiToken, kept) =>
+      createFlyApp({ baseUrl, app, apiToken, kept, fetch: flyFetch, clock, pacer, userAgent }),
   };
 }
 

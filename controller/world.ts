@@ -1,6 +1,7 @@
 import type { ProviderReport } from '../src/binding/provider-report.ts';
 import type { TokenBinding } from '../src/binding/token-binding.ts';
 import type { Clock, EpochMs } from '../src/clock.ts';
+import type { KeptToken } from '../src/fly/classification.ts';
 import type { FlyApp } from '../src/fly/fly-app.ts';
 import type { TokenBindings } from '../src/kubernetes/bindings.ts';
 import type { EventRecorder } from '../src/kubernetes/events.ts';
@@ -23,7 +24,8 @@ export interface World {
   /** @throws FailureError and DeferredError */
   readonly requestToken: (request: TokenRequest, ask: Ask, signal: AbortSignal) => Promise<IssuedToken>;
   readonly probeToken: (probe: Probe, token: SecretValue, signal: AbortSignal) => Promise<ProbeVerdict>;
-  readonly flyApp: (app: string, apiToken: SecretValue) => FlyApp;
+  /** `kept`: where the API token is kept, for messages. */
+  readonly flyApp: (app: string, apiToken: SecretValue, kept?: KeptToken) => FlyApp;
   readonly memory: Memory;
 }
 

@@ -37,12 +37,13 @@ export function refreshesOption(): Option {
   return new Option('--refreshes <n>', 'end after n refreshes, 1 to 1000').argParser(whole(1, 1000));
 }
 
-/** `--lifetime`: seconds that a token lives. @param usual what is taken when it is left out, in words */
-export function lifetimeOption(usual: string): Option {
+/** `--lifetime`: seconds that a token lives. @param usual default, in words, when it depends on other options */
+export function lifetimeOption(usual?: string): Option {
   const range = `${LEAST_LIFETIME} to ${MOST_LIFETIME}`;
+  const note = usual === undefined ? '' : ` (default: ${usual})`;
   return new Option(
     '--lifetime <seconds>',
-    `how long a token lives, ${range}; a delivery has to take less than half of it (default: ${usual})`,
+    `how long a token lives, ${range}; a delivery has to take less than half of it${note}`,
   ).argParser(whole(LEAST_LIFETIME, MOST_LIFETIME));
 }
 

@@ -47,7 +47,7 @@ export function parseSoak(argv: readonly string[]): Parsed<SoakOptions> {
     .description(`Proves that nobody notices the renewal of a token.\n\n${ABOUT}`)
     .addOption(strategyOption())
     .addOption(refreshesOption().default(15))
-    .addOption(lifetimeOption('90').default(90))
+    .addOption(lifetimeOption().default(90))
     .option('--pause <ms>', 'of each client between two calls, 0 to 10000', whole(0, 10_000), 0)
     .addHelpText('after', FOOTER);
   return parseArguments(command, argv);

@@ -1,4 +1,4 @@
-import { isContested } from './delivery.ts';
+import { isComparable } from './comparison.ts';
 import {
   awaitsOthers,
   deliveriesDue,
@@ -104,15 +104,12 @@ const rollable: Check = (progress) => {
 
 /** A delivery that has not been compared with its app for a while. */
 const driftable: Check = (progress) => {
-  const { facts, driftChecked, waiting: moving } = progress;
-  if (!isActive(progress) || !progress.token || progress.token.expiresAt <= facts.now) return undefined;
+  const { facts, driftChecked } = progress;
   const found = progress.deliveries.find(
     (record) =>
       facts.now >= (facts.driftDueAt[record.name] ?? Number.POSITIVE_INFINITY) &&
       !driftChecked.includes(record.name) &&
-      !(record.name in moving) &&
-      !rests(progress, record) &&
-      (isDelivered(progress, record) || (isContested(record) && record.tokenId === progress.token?.id)),
+      isComparable(progress, record),
   );
   return found && { why: 'others may have changed the app', subject: found.name };
 };

@@ -1,6 +1,8 @@
+import { DISPOSITIONS, type FailureReason } from '../failure.ts';
+import { uncheckedCondition } from './comparison.ts';
 import type { Verdict } from './conditions.ts';
 import { timestamp } from './conditions.ts';
-import { isActive, isDelivered, issueReason } from './due.ts';
+import { isActive, isDelivered, issueReason, nextRefresh } from './due.ts';
 import { formatDuration } from './duration.ts';
 import type { Progress } from './progress.ts';
 import { isQuotaLow } from './quota.ts';
@@ -11,6 +13,7 @@ import type { DeliveryRecord } from './targets.ts';
 /** Reasons of `Degraded`: it works, but look here. */
 export type DegradedReason =
   | 'OverlapAtRisk'
+  | 'DeliveryUnchecked'
   | 'ClockSkewed'
   | 'FallbackCredentialUsed'
   | 'QuotaLow'
@@ -25,6 +28,7 @@ type Judge = (progress: Progress) => string | undefined;
 /** Each tells what is wrong and what to do, or nothing. The most pressing first. */
 const JUDGES: Readonly<Record<DegradedReason, Judge>> = {
   OverlapAtRisk: overlapAtRisk,
+  DeliveryUnchecked: deliveryUnchecked,
   ClockSkewed: clockSkewed,
   FallbackCredentialUsed: fallbackUsed,
   QuotaLow: quotaLow,
@@ -68,6 +72,23 @@ function lateDelivery(progress: Progress): DeliveryRecord | undefined {
     const isLate = heldUntil > facts.now && heldUntil - facts.now < margin;
     return isLate && !isDelivered(progress, record);
   });
+}
+
+function deliveryUnchecked(progress: Progress): string | undefined {
+  const { token, facts } = progress;
+  if (!token || token.expiresAt <= facts.now || !isActive(progress)) return undefined;
+  const told = progress.deliveries.flatMap((record) => {
+    const condition = uncheckedCondition(record);
+    if (!condition || !isDelivered(progress, record)) return [];
+    const { lastTransitionTime: since, message, reason } = condition;
+    const isPassing = DISPOSITIONS[reason as FailureReason] === 'retry';
+    return (
+      `Delivery "${record.name}" could not be compared with its app since ${since}: ${message} Machines hold the ` +
+      `token valid until ${record.heldUntil}; the renewal at ${timestamp(nextRefresh(progress))} will fail ` +
+      (isPassing ? 'if this lasts.' : 'unless this is mended.')
+    );
+  });
+  return told.length === 0 ? undefined : told.join(' ');
 }
 
 function clockSkewed({ report, facts }: Progress): string | undefined {

@@ -27,7 +27,7 @@ export function issueReason(progress: Progress): string | undefined {
   if (isRefreshRequested(progress)) return 'a refresh was requested by annotation';
   if (isFailureOpen(progress)) return 'the last attempt failed';
   if (facts.now >= (retrialTime(progress) ?? Number.POSITIVE_INFINITY))
-    return 'a machine refused the token, and the one before will expire';
+    return 'the token did not reach all machines, and the one before will expire';
   return facts.now >= nextRefresh(progress) ? 'the refresh time has come' : undefined;
 }
 

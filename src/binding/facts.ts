@@ -27,6 +27,8 @@ export interface Facts {
   readonly rivals: readonly string[];
   /** By name of a delivery: when its app is to be compared again with what was delivered. */
   readonly driftDueAt: Readonly<Record<string, EpochMs>>;
+  /** Names of deliveries whose app could not be compared the last time. */
+  readonly unchecked: readonly string[];
   /** Names of deliveries to whose app another binding is about to write as well: one rollout serves both. */
   readonly awaited: readonly string[];
   /** Tokens per 30 days that all bindings of the namespace with this credential ask for. */

@@ -92,7 +92,7 @@ export const machine = setup({
     cleaningUp: on('unset', 'cleanupFailed'),
     rollingOut: on('rolled', 'rolloutPostponed', 'tokenRejected', 'deliveryFailed'),
     keepingPrevious: on('previousKept', 'previousNotKept'),
-    checkingDrift: on('driftChecked', 'driftUnknown'),
+    checkingDrift: on('driftChecked', 'driftUnknown', 'tokenRejected', 'deliveryFailed'),
     forgettingPrevious: on('previousForgotten'),
     removed: { type: 'final' },
     suspended: { type: 'final' },

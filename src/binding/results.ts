@@ -1,5 +1,6 @@
 import type { EpochMs } from '../clock.ts';
 import { afterFailure } from './attempts.ts';
+import { checked, unchecked } from './comparison.ts';
 import {
   contested,
   drifted,
@@ -56,8 +57,8 @@ export const fold: { [T in StepResult['type']]: (run: Progress, result: Result<T
     const changed = changeDelivery(run, (record) => {
       const wanted = wantedToken(run, record)?.id ?? '';
       if (isRejected(run, record)) return { ...record, tokenId: wanted, ...write };
-      const next = written(record, wanted, write, at);
-      return isStage ? served(staged(next, at), run.token?.expiresAt ?? at) : next;
+      const next = checked(written(record, wanted, write, at));
+      return isStage ? served(undrifted(staged(next, at)), run.token?.expiresAt ?? at) : next;
     });
     return { ...changed, recorded: false, secretsSet: [...run.secretsSet, run.subject ?? ''] };
   },
@@ -73,15 +74,20 @@ export const fold: { [T in StepResult['type']]: (run: Progress, result: Result<T
   previousForgotten: (run) => ({ ...run, previous: undefined }),
   driftChecked: (run, { digest, progress, at }) => {
     const name = run.subject ?? '';
-    const checked = { ...run, driftChecked: [...run.driftChecked, name] };
+    const compared = changeDelivery({ ...run, driftChecked: [...run.driftChecked, name] }, checked);
     const record = run.deliveries.find((candidate) => candidate.name === name);
-    if (!record || record.digest !== digest) return changedByOthers(checked, at);
-    if (isContested(record)) return changeDelivery(checked, (before) => drifted(before, at));
-    if (progress && !progress.done) return fold.rolled(checked, { type: 'rolled', progress, at });
+    if (!record || record.digest !== digest) return changedByOthers(compared, at);
+    if (isContested(record)) return changeDelivery(compared, (before) => drifted(before, at));
+    if (progress && !progress.done) return fold.rolled(compared, { type: 'rolled', progress, at });
     const seen = progress && { machines: { ...progress.machines } };
-    return changeDelivery(checked, (before) => ({ ...before, ...seen }));
+    return changeDelivery(compared, (before) => ({ ...before, ...seen }));
   },
-  driftUnknown: (run) => ({ ...run, driftChecked: [...run.driftChecked, run.subject ?? ''] }),
+  driftUnknown: (run, { failure, at }) => {
+    const name = run.subject ?? '';
+    const compared = { ...run, driftChecked: [...run.driftChecked, name] };
+    const mayPass = failure.disposition === 'retry' && !run.facts.unchecked.includes(name);
+    return mayPass ? compared : changeDelivery(compared, (before) => unchecked(before, failure, at));
+  },
   unset: (run) => ({
     ...run,
     cleanups: run.cleanups.filter((cleanup) => cleanupName(cleanup) !== run.subject),

@@ -1,7 +1,7 @@
 import { holds } from './delivery.ts';
 import type { Progress } from './progress.ts';
 import { refreshPolicy } from './renewal.ts';
-import { urgentTime } from './schedule.ts';
+import { type Lifetime, urgentTime } from './schedule.ts';
 import type { StoredToken } from './stored-token.ts';
 import { type DeliveryRecord, rolloutOf } from './targets.ts';
 
@@ -44,14 +44,37 @@ export function isWorthKeeping(progress: Progress): boolean {
 }
 
 /**
- * When another token is to be tried where one was refused: half way to the urgent zone of the token that is still
- * in use. Undefined when there is none to be tried: a second refusal is for a person.
+ * When another token is to be tried where the current one did not arrive: half way to the urgent zone of the token
+ * that is still in use. Undefined when none is: a second refusal is for a person.
  */
 export function retrialTime(progress: Progress): number | undefined {
   const { token, deliveries } = progress;
-  const previous = livePrevious(progress);
-  const isFirst = (record: DeliveryRecord) => isRejected(progress, record) && (record.rejections ?? 0) < 2;
-  if (!token || !previous || !deliveries.some(isFirst)) return undefined;
-  const urgent = urgentTime(previous, refreshPolicy(progress));
-  return token.issuedAt + Math.max(0, urgent - token.issuedAt) / 2;
+  if (!token) return undefined;
+  const times = deliveries.flatMap((record) => {
+    const inUse = refusedInFavourOf(progress, record) ?? strandedOn(progress, record);
+    if (!inUse) return [];
+    const urgent = urgentTime(inUse, refreshPolicy(progress));
+    return [token.issuedAt + Math.max(0, urgent - token.issuedAt) / 2];
+  });
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+/** The token that a delivery went back to, when it was the first time. */
+function refusedInFavourOf(progress: Progress, record: DeliveryRecord): Lifetime | undefined {
+  return isRejected(progress, record) && (record.rejections ?? 0) < 2 ? livePrevious(progress) : undefined;
+}
+
+/** Less is left to the halves: a token that lives no longer is renewed in time anyway. */
+const LEAST_RETRIAL_MS = 60_000;
+
+/**
+ * The token that machines hold whose rollout failed, so that nothing will replace it: a platform that gave an
+ * update up, or one machine that keeps the others waiting, may well take the next.
+ */
+function strandedOn({ token, facts }: Progress, record: DeliveryRecord): Lifetime | undefined {
+  const isStranded = record.attempts?.lastFailureReason === 'RolloutFailed' && record.tokenId === token?.id;
+  const expiresAt = Date.parse(record.heldUntil ?? '');
+  if (!token || !isStranded || holds(record, token.id) || !(expiresAt > facts.now)) return undefined;
+  if (expiresAt - token.issuedAt < 2 * LEAST_RETRIAL_MS) return undefined;
+  return { issuedAt: expiresAt - (token.expiresAt - token.issuedAt), expiresAt };
 }

@@ -29,6 +29,8 @@ export type StepResult =
       at: EpochMs;
       /** How far the rollout had come, when it is the rollout that failed. */
       machines?: MachineCounts;
+      /** Every machine had the token already, and was left alone: one of them fell ill by itself. */
+      complete?: boolean;
     }
   /** The first machine did not become healthy with the token. */
   | {
@@ -43,10 +45,13 @@ export type StepResult =
   | { type: 'previousKept'; token: StoredToken }
   | { type: 'previousNotKept' }
   | { type: 'previousForgotten' }
-  /** `digest`: of the app's secret now, undefined when it is not set; `progress`: of its machines. */
+  /**
+   * `digest`: of the app's secret now, undefined when it is not set; what was delivered where only the machines were
+   * looked at. `progress`: of its machines.
+   */
   | { type: 'driftChecked'; digest: string | undefined; progress?: RolloutProgress; at: EpochMs }
   /** The app could not be asked; the next check will. */
-  | { type: 'driftUnknown' }
+  | { type: 'driftUnknown'; failure: Failure<DeliveryFailureReason>; at: EpochMs }
   | { type: 'unset' }
   | { type: 'cleanupFailed'; failure: Failure<DeliveryFailureReason>; at: EpochMs }
   | { type: 'released' };

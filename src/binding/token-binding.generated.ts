@@ -368,7 +368,7 @@ export interface RolloutSettings {
    */
   machineTimeout: string;
   /**
-   * How long the whole rollout may take before it counts as failed, from 1m to 24h. Thirty minutes when absent.
+   * How long the whole rollout may take, from 1m to 24h. Past that it goes on only while it reaches further machines; else it has failed. Thirty minutes when absent.
    */
   timeout?: string;
   /**

@@ -2,6 +2,7 @@ import { DISPOSITIONS, type FailureReason } from '../failure.ts';
 import { type Condition, isTrue, timestamp } from './conditions.ts';
 import { deliveredCondition } from './delivery.ts';
 import type { Progress } from './progress.ts';
+import { strategyOf } from './targets.ts';
 import type { TokenBindingStatus } from './token-binding.generated.ts';
 
 /** Something worth telling once: becomes an event (events.k8s.io/v1). */
@@ -54,12 +55,13 @@ function rollouts(progress: Progress): Transition[] {
 }
 
 /** Deliveries that hold their token again after somebody else had written the secret. */
-function repaired({ facts, driftFound, rolloutsFinished }: Progress): string[] {
+function repaired({ facts, driftFound, rolloutsFinished, secretsSet }: Progress): string[] {
+  const staged = secretsSet.filter((name) => strategyOf(facts.binding, name) === 'Stage');
   const before = facts.binding.status?.deliveries ?? [];
   const wasDrifted = (name: string) =>
     driftFound.includes(name) ||
     before.some((record) => record.name === name && isTrue(record.conditions, 'Drifted'));
-  return rolloutsFinished.filter(wasDrifted);
+  return [...rolloutsFinished, ...staged].filter(wasDrifted);
 }
 
 /** One warning per failure that is new: not there before, or for another reason. */

@@ -1,4 +1,5 @@
 import type { EpochMs } from '../clock.ts';
+import { isComparable, machinesInterval } from './comparison.ts';
 import {
   awaitsOthers,
   deliveriesDue,
@@ -9,7 +10,6 @@ import {
   rests,
   setbacks,
 } from './due.ts';
-import { parseDuration } from './duration.ts';
 import type { Progress } from './progress.ts';
 import { refreshPolicy } from './renewal.ts';
 import { retrialTime } from './rollback.ts';
@@ -60,10 +60,11 @@ function driftTimes(progress: Progress): EpochMs[] {
   const times = retrial === undefined ? [] : [retrial];
   if (deliveriesDue(progress).some((record) => awaitsOthers(progress, record)))
     times.push(facts.now + AWAIT_MS);
-  for (const { name, fly } of facts.binding.spec.deliveries) {
-    const interval = parseDuration(fly?.driftCheckInterval);
-    const due = driftChecked.includes(name) ? facts.now + interval : facts.driftDueAt[name];
-    if (due !== undefined && interval > 0) times.push(Math.max(due, facts.now + AWAIT_MS));
+  for (const record of progress.deliveries.filter((candidate) => isComparable(progress, candidate))) {
+    const isChecked = driftChecked.includes(record.name);
+    const interval = machinesInterval(facts.binding, record);
+    const due = isChecked ? facts.now + interval : facts.driftDueAt[record.name];
+    if (due !== undefined) times.push(Math.max(due, facts.now + AWAIT_MS));
   }
   return times;
 }

@@ -11,6 +11,13 @@ const RATE_LIMIT_PAUSE_MS = 2_000;
 export interface CallPlace {
   readonly app: string;
   readonly now: EpochMs;
+  readonly kept?: KeptToken | undefined;
+}
+
+/** The Secret that holds an API token, and the key in it. */
+export interface KeptToken {
+  readonly name: string;
+  readonly key: string;
 }
 
 /**
@@ -49,7 +56,11 @@ function byStatus(
   const asked = retryNotBefore(place.now);
   switch (status) {
     case 401:
-      return unauthorized(error, place, 'Fly does not accept the API token (HTTP 401): malformed or expired');
+      return unauthorized(
+        error,
+        place,
+        'Fly does not accept the API token (HTTP 401): it is expired or revoked',
+      );
     case 403:
       return unauthorized(error, place, 'The API token is valid, but not for this (HTTP 403)');
     case 404:
@@ -80,16 +91,17 @@ function isRefusal(status: number): boolean {
   return status >= 400 && status < 500 && status !== 408;
 }
 
-function unauthorized(error: MachinesApiError, { app }: CallPlace, what: string) {
+function unauthorized(error: MachinesApiError, { app, kept }: CallPlace, what: string) {
   return failure(
     'Unauthorized',
-    `Fly app ${app}: could not ${error.action}. ${what}; ${newTokenAdvice(app)}${reference(error)}.`,
+    `Fly app ${app}: could not ${error.action}. ${what}; ${newTokenAdvice(app, kept)}${reference(error)}.`,
   );
 }
 
 /** The way out of nearly everything that can be wrong with an API token, as half a sentence. */
-export function newTokenAdvice(app: string): string {
-  return `create a token with \`fly tokens create deploy -a ${app}\` and put it into the referenced Secret`;
+export function newTokenAdvice(app: string, kept: KeptToken | undefined): string {
+  const place = kept ? `under key ${kept.key} of Secret ${kept.name}` : 'into the referenced Secret';
+  return `create a token with \`fly tokens create deploy -a ${app}\` and put it ${place}`;
 }
 
 /** The app is not there for this API token. */

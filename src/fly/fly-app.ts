@@ -5,7 +5,7 @@ import { Request } from '../http/undici.ts';
 import type { SecretValue } from '../secret-value.ts';
 import { MachinesApiError } from './api-call.ts';
 import { listSecrets, setSecret, unsetSecret, type WrittenSecret } from './app-secrets.ts';
-import { classify } from './classification.ts';
+import { classify, type KeptToken } from './classification.ts';
 import { createFlyPacer, type FlyPacer } from './fly-pacer.ts';
 import { ApiMachines } from './machines.ts';
 import { pacedCalls } from './paced-calls.ts';
@@ -21,8 +21,8 @@ import type { RolloutLimits, RolloutPolicy, RolloutTarget } from './rollout-site
  */
 export interface FlyApp {
   /**
-   * What is wrong with the API token for this app; undefined when nothing is, and when Fly does not tell. At most
-   * two requests, no write: only `setSecret` proves that the token may write.
+   * What is wrong with the API token for this app; undefined when nothing is, and when Fly does not tell. One request
+   * when all is well, two at most, no write: only `setSecret` proves that the token may write.
    */
   preflight(signal?: AbortSignal): Promise<PreflightFailure | undefined>;
   /** Fly's digest of an app secret as it is now, to be compared with that of a write; undefined: not set. */
@@ -48,6 +48,8 @@ export interface FlyAppOptions {
   readonly app: string;
   /** In any form that `fly tokens create` prints; a deploy token of the app is enough. */
   readonly apiToken: SecretValue;
+  /** Where it is kept, for messages. */
+  readonly kept?: KeptToken | undefined;
   /** Takes undici's `Request` and has its own deadline, of at least `FLY_CALL_DEADLINE_MS`. */
   readonly fetch: typeof globalThis.fetch;
   readonly clock: Clock;
@@ -68,7 +70,7 @@ const DEFAULT_LIMITS: RolloutLimits = { watchMs: 10_000 };
 
 /** The app named, over the Machines API. */
 export function createFlyApp(options: FlyAppOptions): FlyApp {
-  const { app, apiToken, clock } = options;
+  const { app, apiToken, kept, clock } = options;
   const api = createMachinesApi({
     baseUrl: options.baseUrl,
     token: () => apiToken.reveal(),
@@ -82,9 +84,9 @@ export function createFlyApp(options: FlyAppOptions): FlyApp {
   const site = { app, clock, machines: new ApiMachines(api, app), limits };
   const failing = (error: unknown): never => {
     if (!(error instanceof MachinesApiError)) throw error;
-    throw new FailureError(classify(error, { app, now: clock.now() }));
+    throw new FailureError(classify(error, { app, kept, now: clock.now() }));
   };
-  const account = { api, app, apiToken, clock };
+  const account = { api, app, apiToken, kept, clock };
   return {
     preflight: (signal) => preflight(account, signal),
     secretDigest: async (name, signal) => {

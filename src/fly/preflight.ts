@@ -5,7 +5,7 @@ import type { SecretValue } from '../secret-value.ts';
 import { MachinesApiError } from './api-call.ts';
 import { inspectToken } from './api-token.ts';
 import { listSecrets } from './app-secrets.ts';
-import { appNotFound, classify, newTokenAdvice, reference } from './classification.ts';
+import { appNotFound, classify, type KeptToken, newTokenAdvice, reference } from './classification.ts';
 import { misfitByGrant, misfitByLook, refusedByGrant, refusedByLook } from './token-misfit.ts';
 
 export type PreflightFailure = Failure<'Unauthorized' | 'AppNotFound'>;
@@ -15,6 +15,8 @@ export interface PreflightSite {
   readonly api: MachinesApi;
   readonly app: string;
   readonly apiToken: SecretValue;
+  /** Where it is kept, for messages. */
+  readonly kept?: KeptToken | undefined;
   readonly clock: Clock;
 }
 
@@ -22,8 +24,8 @@ export interface PreflightSite {
 type Verdict = PreflightFailure | 'reads' | 'unclear';
 
 /**
- * What is wrong with the API token, told before it matters, with what to do: at most two requests, no write.
- * Undefined when nothing is, and when Fly does not tell.
+ * What is wrong with the API token, told before it matters, with what to do: one request when all is well, at most
+ * two, no write. Undefined when nothing is, and when Fly does not tell.
  *
  * @throws the signal's own reason, and a `WithheldError` of `fetch`
  */
@@ -53,7 +55,7 @@ export async function explain(
       'the API token may read the app but not change it (HTTP 403): it is read-only or too narrow';
     return unauthorized(site, readOnly, error);
   }
-  return classify(error, { app: site.app, now: site.clock.now() });
+  return classify(error, { app: site.app, kept: site.kept, now: site.clock.now() });
 }
 
 async function examine(site: PreflightSite, signal?: AbortSignal): Promise<Verdict> {
@@ -62,26 +64,24 @@ async function examine(site: PreflightSite, signal?: AbortSignal): Promise<Verdi
   const misfit = misfitByLook(tokens);
   if (misfit !== undefined) return unauthorized(site, misfit);
 
-  const facts = await inspectToken(site.api, signal).catch(asValue);
-  if (facts instanceof MachinesApiError) return refusedToken(site, tokens, facts) ?? 'unclear';
-  if (!facts) return 'unclear';
-  const elsewhere = misfitByGrant(facts, site.app);
-  if (elsewhere !== undefined) return unauthorized(site, elsewhere);
-
   const secrets = await listSecrets(site.api, site.app, signal).catch(asValue);
   if (!(secrets instanceof MachinesApiError)) return 'reads';
-  if (secrets.hasStatus(403)) return unauthorized(site, refusedByGrant(facts), secrets);
+  if (secrets.hasStatus(401)) return unauthorized(site, refusedByLook(tokens), secrets);
   if (secrets.hasStatus(404)) return appNotFound(secrets, site);
-  return refusedToken(site, tokens, secrets) ?? 'unclear';
+  return secrets.hasStatus(403) ? barred(site, secrets, signal) : 'unclear';
 }
 
-function refusedToken(site: PreflightSite, tokens: readonly string[], error: MachinesApiError) {
-  return error.hasStatus(401) ? unauthorized(site, refusedByLook(tokens), error) : undefined;
+/** Why the token opens another door: what it says of itself explains a refusal, and is never one. */
+async function barred(site: PreflightSite, error: MachinesApiError, signal?: AbortSignal): Promise<Verdict> {
+  const facts = await inspectToken(site.api, signal).catch(asUndefined);
+  const elsewhere = facts && misfitByGrant(facts, site.app);
+  if (elsewhere !== undefined) return unauthorized(site, elsewhere, error);
+  return facts ? unauthorized(site, refusedByGrant(facts), error) : 'unclear';
 }
 
-function unauthorized({ app }: PreflightSite, what: string, error?: MachinesApiError) {
+function unauthorized({ app, kept }: PreflightSite, what: string, error?: MachinesApiError) {
   const id = error ? reference(error) : '';
-  return failure('Unauthorized', `Fly app ${app}: ${what}; ${newTokenAdvice(app)}${id}.`);
+  return failure('Unauthorized', `Fly app ${app}: ${what}; ${newTokenAdvice(app, kept)}${id}.`);
 }
 
 function tokensOf(apiToken: SecretValue): readonly string[] | undefined {
@@ -91,6 +91,10 @@ function tokensOf(apiToken: SecretValue): readonly string[] | undefined {
     if (error instanceof MalformedTokenError) return undefined;
     throw error;
   }
+}
+
+function asUndefined(error: unknown): undefined {
+  asValue(error);
 }
 
 function asValue(error: unknown): MachinesApiError {

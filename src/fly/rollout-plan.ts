@@ -42,6 +42,8 @@ export interface RolloutPlan {
   readonly spearhead: Spearhead | undefined;
   /** Some machine runs well with the target, or did. */
   readonly proven: boolean;
+  /** No machine lacks the target that is to have it. */
+  readonly complete: boolean;
   readonly next: NextAction;
 }
 
@@ -62,7 +64,9 @@ export function planRollout(fleet: readonly ObservedMachine[], measure: Measure)
     failed: ranks('broken').length,
   };
   const proven = measure.proven === true || spearhead?.state === 'proven';
-  return { machines, spearhead, proven, next: nextAction(ranks, proven, measure) };
+  const lacking = (['running', 'resting', 'busy', 'held'] as const).flatMap(ranks);
+  const complete = lacking.length === 0;
+  return { machines, spearhead, proven, complete, next: nextAction(ranks, proven, measure) };
 }
 
 function nextAction(ranks: Ranks, proven: boolean, measure: Measure): NextAction {

@@ -21,6 +21,8 @@ export interface RolloutProgress {
   readonly spearhead?: Spearhead;
   /** Some machine runs well with the target, or did; absent when all is done. */
   readonly proven?: boolean;
+  /** The rollout failed at a machine that has the target, and no other lacks it. */
+  readonly complete?: boolean;
   /** The machine that a failed rollout failed at. */
   readonly failedMachine?: FailedMachine;
   /** Ids of the machines that this call gave the target to. */
@@ -94,6 +96,7 @@ export function failedProgress(
     machines: { ...plan.machines, failed: Math.max(plan.machines.failed, 1) },
     state: 'failed',
     failure: failure('RolloutFailed', message),
+    ...(plan.complete && { complete: true }),
     failedMachine: { id, ...(requestId !== undefined && { requestId }) },
   };
 }

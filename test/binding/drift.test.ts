@@ -4,9 +4,10 @@ import type { Facts } from '../../src/binding/facts.ts';
 import { statusOf } from '../../src/binding/status.ts';
 import { transitions } from '../../src/binding/transitions.ts';
 import { wakeTime } from '../../src/binding/wake.ts';
-import { aBinding, aDelivery, aToken, factsWith, MINUTE, NOON } from '../support/binding.ts';
+import { failure } from '../../src/failure.ts';
+import { aBinding, aDelivery, aToken, factsWith, MINUTE, NOON, ROLLOUT } from '../support/binding.ts';
 import { type Course, plan } from './plan.ts';
-import { deliver, machines, recorded } from './results.ts';
+import { deliver, machines, recorded, refusal } from './results.ts';
 
 const spec = { deliveries: [aDelivery()] };
 const settled = { deliveries: recorded('Retain').deliveries.map((record) => ({ ...record, digest: 'd' })) };
@@ -15,6 +16,7 @@ const facts = (change: Partial<Facts> = {}): Facts =>
 const same = {
   checkingDrift: { type: 'driftChecked', digest: 'd', progress: { machines, done: true }, at: NOON },
 } as const;
+const failed = { type: 'deliveryFailed', failure: failure('RolloutFailed', 'Unwell.') } as const;
 const changed = { ...deliver, checkingDrift: { type: 'driftChecked', digest: 'theirs', at: NOON } } as const;
 const eventsOf = ({ progress }: Course) =>
   transitions(progress, statusOf(progress)).map(({ reason }) => reason);
@@ -31,9 +33,19 @@ describe('an app that is as it was left', () => {
     assert.deepEqual(plan(facts({ driftDueAt: { mcp: NOON + 1 } })).steps, []);
   });
 
-  it('that cannot be asked is left for the next time', () => {
-    const course = plan(facts(), { checkingDrift: { type: 'driftUnknown' } });
-    assert.equal(delivered(course)?.reason, 'Delivered');
+  it('is looked at no more than that while it is being compared in vain: nothing is due in between', () => {
+    const gone = { checkingDrift: { type: 'driftUnknown', failure: refusal, at: NOON } } as const;
+    const course = plan(facts(), gone);
+    assert.equal(wakeTime(course.progress, statusOf(course.progress)), NOON + 10 * MINUTE);
+  });
+
+  it('is not looked at while a delivery waits out a failure: only the end of that wakes it', () => {
+    const course = plan(facts(), { checkingDrift: { ...failed, at: NOON } });
+    assert.deepEqual([course.rest, delivered(course)?.reason], ['stalled', 'RolloutFailed']);
+    const next = plan({ ...after(course), now: NOON + MINUTE });
+    assert.deepEqual(next.steps, []);
+    const nextTime = next.progress.deliveries[0]?.attempts?.nextTime;
+    assert.equal(wakeTime(next.progress, statusOf(next.progress)), Date.parse(nextTime ?? ''));
   });
 });
 
@@ -113,5 +125,20 @@ describe('a rollout of an app to which another binding is about to write', () =>
   it('does not wait for ever', () => {
     const late = aToken({ issuedAt: NOON - 61_000 });
     assert.ok(plan(factsWith(late, { binding, awaited: ['mcp'] }), deliver).steps.includes('rollingOut'));
+  });
+});
+
+describe('with Stage, a secret that somebody else wrote', () => {
+  it('is in order again once it is written: no machine is to be rolled', () => {
+    const staged = { deliveries: [aDelivery({ rollout: { ...ROLLOUT, strategy: 'Stage' } })] };
+    const binding = aBinding({ spec: staged, status: settled });
+    const course = plan(facts({ binding }), changed);
+    assert.equal(delivered(course)?.status, 'True');
+    const [record] = statusOf(course.progress).deliveries ?? [];
+    assert.deepEqual(
+      record?.conditions?.map(({ type }) => type),
+      ['Delivered'],
+    );
+    assert.ok(eventsOf(course).includes('DriftRepaired'));
   });
 });

@@ -49,7 +49,7 @@ const REPORTS: Readonly<Record<Step, readonly StepResult[]>> = {
   checkingDrift: [
     { type: 'driftChecked', digest: 'd', at: NOON },
     { type: 'driftChecked', digest: 'other', at: NOON },
-    { type: 'driftUnknown' },
+    { type: 'driftUnknown', failure: refusal, at: NOON },
   ],
   forgettingPrevious: [{ type: 'previousForgotten' }],
   cleaningUp: [{ type: 'unset' }, { type: 'cleanupFailed', failure: refusal, at: NOON }],

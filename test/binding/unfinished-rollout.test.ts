@@ -72,3 +72,35 @@ describe('a token that is due to be renewed while it is on its way to machines',
     assert.equal(steps[0], 'acquiringToken');
   });
 });
+
+describe('a token whose rollout failed, so that machines hold the one before', () => {
+  const attempts = {
+    ...{ consecutive: 1, lastFailureReason: 'RolloutFailed' as const, observedGeneration: 1 },
+    ...{ credentialVersion: 'uid/8', lastFailureTime: new Date(NOON).toISOString() },
+    nextTime: new Date(NOON + HOUR).toISOString(),
+  };
+  const issuedAt = NOON - MINUTE;
+  const young = aToken({ issuedAt, expiresAt: issuedAt + HOUR });
+  const failed = (heldUntil: number, now: number) => {
+    const [settled] = recorded('Retain').deliveries;
+    const record = { ...settled, tokenId: young.id, attempts, heldUntil: new Date(heldUntil).toISOString() };
+    const conditions = [{ ...settled?.conditions[0], status: 'False', reason: 'RolloutFailed' }];
+    const status = { deliveries: [{ ...record, conditions } as DeliveryStatus] };
+    return factsWith(young, { binding: aBinding({ spec, status }), now });
+  };
+
+  it('is followed by another half way to the urgent zone of that, and is waited for until then', () => {
+    const heldUntil = issuedAt + 20 * MINUTE;
+    const at = issuedAt + (20 * MINUTE - (10 * MINUTE) / 4) / 2;
+    const early = plan(failed(heldUntil, at - 1), results);
+    assert.deepEqual(early.steps, []);
+    assert.equal(wakeTime(early.progress, statusOf(early.progress)), at);
+    assert.deepEqual(plan(failed(heldUntil, at), results).steps.slice(0, 1), ['acquiringToken']);
+  });
+
+  it('is not when nothing would come of it any more', () => {
+    for (const heldUntil of [issuedAt + 119_000, NOON - 1]) {
+      assert.deepEqual(plan(failed(heldUntil, NOON + 30_000), results).steps, []);
+    }
+  });
+});

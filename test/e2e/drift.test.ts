@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { ControllerProcess } from '../../sandbox/controller-process.ts';
 import { metadata } from '../../sandbox/fly/machine-config.ts';
-import { createTrustingFetch } from '../../sandbox/trusting-fetch.ts';
 import { waitFor } from '../../sandbox/wait-for.ts';
 import type { World } from '../../sandbox/world.ts';
 import { ROLLOUT_MARKER } from '../../src/fly/fly-app.ts';
-import { counterOf, deployFleet, failedWith, healthOf, updatesOf } from './fly-fleet.ts';
-import { delivery, KEY } from './fly-tenant.ts';
+import { ROLLOUT } from '../support/binding.ts';
+import { counterOf, deployFleet, failedWith, healthOf, restartAll, updatesOf } from './fly-fleet.ts';
+import { bindAndSettle, delivery, KEY } from './fly-tenant.ts';
 import {
   BINDING,
   conditionOf,
@@ -159,22 +159,33 @@ describe('an app on Fly that others use as well', { concurrency: true }, () => {
     });
 
     it('are left alone when they were merely restarted', async () => {
-      const { fly, caPem } = world.outside;
       const before = updatesOf(world, app);
-      const { fetch, close } = createTrustingFetch(caPem);
-      for (const { id } of fly.machines(app)) {
-        const { status } = await fetch(`${fly.apiUrl}/v1/apps/${app}/machines/${id}/restart`, {
-          method: 'POST',
-          headers: { authorization: fly.deployToken(app) },
-        });
-        assert.equal(status, 200);
-      }
-      await close();
-      await fly.settled(app);
+      await restartAll(world, app);
+      await world.outside.fly.settled(app);
       await comparedTwice(app);
       assert.deepEqual(updatesOf(world, app), before);
       await upToDate();
     });
+  });
+
+  it('has a restarted process re-read its token within a minute with Reload, however rarely it is compared', async () => {
+    const app = 'restarted';
+    const { fly } = world.outside;
+    await deployFleet(world, app, 1);
+    const apiToken = fly.deployToken(app);
+    const tenant = await createCountedTenant(world, 'restarted-owner', { app, apiToken });
+    const reload = { path: '/var/lib/mcp-app/token' };
+    const rollout = { ...ROLLOUT, strategy: 'Reload' } as const;
+    await bindAndSettle(tenant, [delivery('mcp', { app, driftCheckInterval: '24h', rollout, reload })]);
+    const [files, looks] = [fly.requests.count('execMachine', app), fly.requests.count('listSecrets', app)];
+    await restartAll(world, app);
+    await waitFor(() => healthOf(world, app), {
+      what: 'the restarted process to hold its token again',
+      timeoutMs: PATIENCE_MS,
+      until: (health) => health.join() === 'ok' && fly.requests.count('execMachine', app) > files,
+    });
+    assert.equal(fly.requests.count('listSecrets', app), looks, 'by a look at the machines alone');
+    assert.deepEqual(Object.values(updatesOf(world, app)), [0]);
   });
 
   describe('two bindings that claim one secret of one app', { concurrency: 1 }, () => {

@@ -3,9 +3,10 @@ import { after, before, describe, it } from 'node:test';
 import type { Grant } from '../../sandbox/fly/access-token.ts';
 import { waitFor } from '../../sandbox/wait-for.ts';
 import type { World } from '../../sandbox/world.ts';
+import type { Condition } from '../../src/binding/token-binding.generated.ts';
 import type { DeliveryFailureReason } from '../../src/failure.ts';
 import { failedWith } from './fly-fleet.ts';
-import { createFlyTenant, delivery, KEY } from './fly-tenant.ts';
+import { bindAndSettle, createFlyTenant, delivery, KEY } from './fly-tenant.ts';
 import {
   conditionOf,
   createCountedTenant,
@@ -18,7 +19,7 @@ import {
 const MINUTE_MS = 60_000;
 /** Whoever reads this knows which command to type. */
 const NEW_TOKEN =
-  /create a token with `fly tokens create deploy -a [\w-]+` and put it into the referenced Secret/;
+  /create a token with `fly tokens create deploy -a [\w-]+` and put it under key token of Secret fly-deploy/;
 
 /** By name of the app: what is wrong with the API token, and what is told. */
 const TOKENS: Readonly<Record<string, { grant: Grant; told: RegExp }>> = {
@@ -58,6 +59,8 @@ describe('a delivery to Fly that needs a person', { concurrency: true }, () => {
     });
   const writesTo = (app: string) => world.outside.fly.requests.count('setSecret', app);
 
+  const looksAt = (app: string) => world.outside.fly.requests.count('listSecrets', app);
+
   /** Asserts that condition, kstatus and event all tell, and that nobody is asked again within two minutes. */
   async function assertTold(tenant: Tenant, reason: DeliveryFailureReason, message: RegExp): Promise<void> {
     const binding = await failedWith(tenant, reason);
@@ -88,7 +91,9 @@ describe('a delivery to Fly that needs a person', { concurrency: true }, () => {
       await bindTo(tenant, app);
       await assertTold(tenant, 'Unauthorized', told);
       assert.match(conditionOf(await tenant.binding(), 'Delivered')?.message ?? '', NEW_TOKEN);
-      assert.equal(writesTo(app), 1, 'one attempt, and no other in a hurry');
+      const isReader = app === 'read-only';
+      assert.equal(writesTo(app), Number(isReader), 'only who may read it gets as far as a write');
+      assert.equal(looksAt(app), isReader ? 2 : 1, 'one attempt, and no other in a hurry');
       const stringData = { token: fly.deployToken(app) };
       await world.objects.patch('Secret', app, 'fly-deploy', { stringData });
       await tenant.settled();
@@ -107,6 +112,44 @@ describe('a delivery to Fly that needs a person', { concurrency: true }, () => {
     assert.equal(deliveryOf(await tenant.binding())?.tokenId, before.status?.token?.id);
     assert.deepEqual(world.outside.fly.secretNames(app), [KEY]);
     assert.equal(writesTo(app), 2);
+  });
+
+  it('for an API token that was revoked is told before the next refresh fails on it, and again well when mended', async () => {
+    const app = 'revoked-between';
+    const { fly } = world.outside;
+    const tenant = await createFlyTenant(world, app);
+    await bindAndSettle(tenant, [delivery('mcp', { app, driftCheckInterval: '10s' })]);
+    fly.revokeToken(fly.deployToken(app));
+    const degraded = (state: string, is: (condition: Condition | undefined) => boolean) =>
+      waitFor(() => tenant.binding(), {
+        what: `the loss of the API token ${state}`,
+        timeoutMs: PATIENCE_MS,
+        until: (binding) => is(conditionOf(binding, 'Degraded')),
+      });
+    const told = await degraded('to be told', (condition) => condition?.reason === 'DeliveryUnchecked');
+    const message = conditionOf(told, 'Degraded')?.message ?? '';
+    assert.match(
+      message,
+      /^Delivery "mcp" could not be compared with its app since .*Z: .* expired or revoked/,
+    );
+    assert.match(
+      message,
+      new RegExp(`valid until ${deliveryOf(told)?.heldUntil}; the renewal at .* will fail unless`),
+    );
+    assert.deepEqual(
+      ['Ready', 'Delivered'].map((type) => conditionOf(told, type)?.status),
+      ['True', 'True'],
+    );
+    const events = await waitFor(() => tenant.events('DeliveryUnchecked'), {
+      what: 'an event',
+      timeoutMs: PATIENCE_MS,
+      until: ({ length }) => length > 0,
+    });
+    assert.deepEqual([events.length, events[0]?.type], [1, 'Warning']);
+    const stringData = { token: fly.issueToken({ of: { app }, mayWrite: true }) };
+    await world.objects.patch('Secret', app, 'fly-deploy', { stringData });
+    await degraded('to be mended', (condition) => condition === undefined);
+    assert.equal(writesTo(app), 1, 'nothing had to be written again');
   });
 
   it('for the Secret with its API token that is not there names the Secret, and asks Fly nothing', async () => {
@@ -141,7 +184,7 @@ describe('a delivery to Fly that needs a person', { concurrency: true }, () => {
       'AppNotFound',
       /Fly app never-created does not exist.* correct the delivery's `fly\.app`/,
     );
-    assert.equal(writesTo(app), 1);
+    assert.deepEqual([looksAt(app), writesTo(app)], [1, 0]);
   });
 
   it('for an app that was removed since the last refresh says so', async () => {

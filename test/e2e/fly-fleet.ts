@@ -1,3 +1,4 @@
+import { createTrustingFetch } from '../../sandbox/trusting-fetch.ts';
 import { waitFor } from '../../sandbox/wait-for.ts';
 import type { World } from '../../sandbox/world.ts';
 import type { Tenant } from './scenario.ts';
@@ -18,6 +19,22 @@ export async function deployFleet(world: World, app: string, machines: number): 
 /** How often each machine of an app was updated, by its id. */
 export function updatesOf({ outside }: World, app: string): Readonly<Record<string, number>> {
   return Object.fromEntries(outside.fly.machines(app).map(({ id, updates }) => [id, updates]));
+}
+
+/** Restarts every machine of an app as `fly machine restart` does: the same version, the environment it has. */
+export async function restartAll({ outside: { fly, caPem } }: World, app: string): Promise<void> {
+  const { fetch, close } = createTrustingFetch(caPem);
+  try {
+    for (const { id } of fly.machines(app)) {
+      const { status } = await fetch(`${fly.apiUrl}/v1/apps/${app}/machines/${id}/restart`, {
+        method: 'POST',
+        headers: { authorization: fly.deployToken(app) },
+      });
+      if (status !== 200) throw new Error(`machine ${id} was not restarted: HTTP ${status}`);
+    }
+  } finally {
+    await close();
+  }
 }
 
 /** What each running machine says of the token that it calls its API with: `ok`, `refused`, … */

@@ -48,13 +48,13 @@ export class StormLedger {
     }
   }
 
-  /** Updates that a machine got for a version of the secrets that it had been given before. */
+  /** Updates, accepted ones, of a machine for a version of the secrets that it had been given before. */
   repeated(): string[] {
     return this.#machines.flatMap(({ id, versions }) => {
-      const markers = versions
-        .map(({ metadata }) => String(metadata[ROLLOUT_MARKER]))
-        .filter((marker) => marker.startsWith(`${id}:`));
-      return markers.filter((marker, index) => markers.indexOf(marker) !== index);
+      const updates = versions.slice(0, -1).map(({ metadata }) => String(metadata[ROLLOUT_MARKER]));
+      return updates.filter(
+        (marker, index) => !marker.startsWith(`${id}:`) || updates.indexOf(marker) !== index,
+      );
     });
   }
 

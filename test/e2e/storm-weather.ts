@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Action } from '../../sandbox/fly/action.ts';
 import { type Behaviour, USUAL_BEHAVIOUR } from '../../sandbox/fly/behaviour.ts';
 import { CAPACITY, type Fault, type FaultTarget, HOST_CLOSED } from '../../sandbox/fly/fault.ts';
 import type { Fly } from '../../sandbox/fly/fly.ts';
@@ -8,9 +7,10 @@ import { Deck } from './storm-deck.ts';
 
 /** How late the latest answer is, in ms: what a dead process has sent may take effect until then. */
 export const SLOWEST_MS = 2_000;
-/** Of the requests; more of them, and waits after failures would fill the storm. There are many reads to a write. */
-const FAULT_SHARE = { read: 0.2, write: 0.35 };
-const READS: readonly Action[] = ['listSecrets', 'listMachines', 'getMachine', 'listVersions', 'waitMachine'];
+/** Of the requests; more of them, and waits after failures would fill the storm. */
+const FAULT_SHARE = 0.12;
+/** Of the updates of machines, which matter most. */
+const UPDATE_FAULT_SHARE = 0.5;
 /** Of the occasions. */
 const REVERT_SHARE = 0.25;
 
@@ -62,7 +62,7 @@ export interface WeatherOptions {
 }
 
 /**
- * What can go wrong on Fly, at random: in about one of four requests, and by others who work on the app.
+ * What can go wrong on Fly, at random: in about one of eight requests, updates more often, and by others who work on the app.
  *
  * Nobody writes the app's secret: after two repairs the controller would rightly leave it to them. No program crashes
  * and no version is broken: the token would be taken back from its first machine, which is another story.
@@ -79,7 +79,7 @@ export class StormWeather {
   /** Nonces of the leases that others took. */
   readonly foreignLeases = new Set<string>();
   readonly #options: WeatherOptions;
-  readonly #faults: { readonly read: Deck<Fault>; readonly write: Deck<Fault> };
+  readonly #faults: { readonly update: Deck<Fault>; readonly other: Deck<Fault> };
   readonly #behaviours: Deck<Partial<Behaviour>>;
   readonly #gusts: Deck<keyof typeof this.gusts>;
   readonly #calming = new AbortController();
@@ -90,7 +90,7 @@ export class StormWeather {
   constructor(options: WeatherOptions) {
     const { random } = options;
     this.#options = options;
-    this.#faults = { read: new Deck(FAULTS, random), write: new Deck(FAULTS, random) };
+    this.#faults = { update: new Deck(FAULTS, random), other: new Deck(FAULTS, random) };
     this.#behaviours = new Deck(BEHAVIOURS, random);
     this.#gusts = new Deck(Object.keys(this.gusts) as (keyof typeof this.gusts)[], random);
   }
@@ -117,9 +117,9 @@ export class StormWeather {
   }
 
   #fault({ action }: FaultTarget): Fault | undefined {
-    const kind = READS.includes(action) ? 'read' : 'write';
-    if (!this.#options.random.chance(FAULT_SHARE[kind])) return undefined;
-    const fault = this.#faults[kind].next();
+    const isUpdate = action === 'updateMachine';
+    if (!this.#options.random.chance(isUpdate ? UPDATE_FAULT_SHARE : FAULT_SHARE)) return undefined;
+    const fault = this.#faults[isUpdate ? 'update' : 'other'].next();
     const what = fault.kind === 'answer' ? `${fault.status} ${fault.body}` : fault.kind;
     this.#note(`${what} to ${action}`);
     return fault;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Caller } from '../../sandbox/caller.ts';
@@ -56,18 +57,29 @@ describe(`a storm on Fly while controllers are killed (seed ${SEED})`, () => {
     await world?.stop();
   });
 
-  /** Kills whoever leads, again and again. */
+  /** Kills whoever leads after three to six seconds, or sooner amid an update, again and again. */
   async function killLeaders(until: AbortSignal): Promise<void> {
     const successors = new Deck(['container', 'container', 'Pod'] as const, random);
     while (!until.aborted) {
       const leader = await crew.leader();
-      await sleep(random.whole(3_000, 6_000), undefined, { signal: until }).catch(() => {});
+      const period = AbortSignal.any([until, AbortSignal.timeout(random.whole(3_000, 6_000))]);
+      await (random.chance(0.5) ? nextUpdate(period) : aborted(period));
       if (until.aborted) return;
       leader.kill('SIGKILL');
       ledger.leaderDied();
       kills += 1;
       await crew.replace(leader, successors.next());
     }
+  }
+
+  /** Waits until a machine was updated, or something else happened to the request. */
+  async function nextUpdate(period: AbortSignal): Promise<void> {
+    const updated = new AbortController();
+    const unheard = world.outside.fly.requests.onAdd(({ action }) => {
+      if (action === 'updateMachine') updated.abort();
+    });
+    await aborted(AbortSignal.any([period, updated.signal]));
+    unheard();
   }
 
   /** The last request comes amid the storm, when what happens to its token can no longer be taken back. */
@@ -138,3 +150,7 @@ describe(`a storm on Fly while controllers are killed (seed ${SEED})`, () => {
     assert.deepEqual(leaks.in(log), []);
   });
 });
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
+}

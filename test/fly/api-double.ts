@@ -1,4 +1,5 @@
 import nock from 'nock';
+import type { KeptToken } from '../../src/fly/classification.ts';
 import { createFlyApp, type FlyApp } from '../../src/fly/fly-app.ts';
 import type { FlyPacer } from '../../src/fly/fly-pacer.ts';
 import type { RolloutLimits } from '../../src/fly/rollout-site.ts';
@@ -76,11 +77,14 @@ export class ApiDouble {
     return this.calls.filter((call) => call.action === action);
   }
 
-  app(options: { apiToken?: string; limits?: Partial<RolloutLimits>; pacer?: FlyPacer } = {}): FlyApp {
+  app(
+    options: { apiToken?: string; kept?: KeptToken; limits?: Partial<RolloutLimits>; pacer?: FlyPacer } = {},
+  ): FlyApp {
     return createFlyApp({
       baseUrl: BASE_URL,
       app: APP,
       apiToken: new SecretValue(options.apiToken ?? API_TOKEN),
+      kept: options.kept,
       fetch: unfollowing,
       clock: this.clock,
       userAgent: 'tokenbinding-controller/test',

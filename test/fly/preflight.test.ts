@@ -8,14 +8,16 @@ const FIX = `create a token with \`fly tokens create deploy -a ${APP}\` and put 
 const DEPLOY = { token_id: 'canary-id', apps: [APP], organization: 'canary-org', org_slug: 'canary-slug' };
 const ORGANIZATION = { token_id: 'canary-id', organization: 'canary-org', org_slug: 'canary-slug' };
 
-/** Asks once, of an app whose secrets may be listed unless told otherwise; nothing an answer said is repeated. */
+const FORBIDDEN: Answer = { status: 403, body: { error: 'canary' } };
+
+/** Asks once, of an app whose secrets may not be listed unless told otherwise; nothing an answer said is repeated. */
 async function ask(asked: {
   readonly token: Answer | Error;
   readonly list?: Answer | Error;
   readonly apiToken?: string;
 }): Promise<{ failure: PreflightFailure | undefined; calls: readonly string[] }> {
   using fly = new ApiDouble();
-  const { token, list = { status: 200, body: { secrets: [] } }, apiToken } = asked;
+  const { token, list = FORBIDDEN, apiToken } = asked;
   fly.always('token', () => token);
   fly.always('secretList', () => list);
   const failure = await fly.app(apiToken === undefined ? {} : { apiToken }).preflight();
@@ -27,6 +29,7 @@ async function ask(asked: {
   return { failure, calls: fly.calls.map(({ action }) => action) };
 }
 
+const READ: Answer = { status: 200, body: { secrets: [] } };
 const tokens = (...list: readonly unknown[]): Answer => ({ status: 200, body: { tokens: list } });
 
 for (const [kind, facts] of Object.entries({
@@ -38,26 +41,39 @@ for (const [kind, facts] of Object.entries({
   'of the app beside one of another': [{ apps: ['shop'] }, DEPLOY],
   'of another app beside one of an organization': [{ apps: ['shop'] }, ORGANIZATION],
   'of apps known by number': [{ apps: ['1234', '5678'] }],
+  'that tells of itself in words unknown to us': [{ apps: ['a-name-that-is-none'] }],
   'of the machine that asks': [{ ...DEPLOY, restricted_to_machine: 'm1', source_machine_id: 'm1' }],
 })) {
-  test(`nothing is wrong with a token ${kind} that reads the app's secrets`, async () => {
-    assert.deepEqual(await ask({ token: tokens(...facts) }), {
+  test(`nothing is wrong with a token ${kind} that reads the app's secrets, which one request tells`, async () => {
+    assert.deepEqual(await ask({ token: tokens(...facts), list: READ }), {
       failure: undefined,
-      calls: ['token', 'secretList'],
+      calls: ['secretList'],
     });
   });
 }
 
-test('a token of another app is refused by its name, and the app is not asked', async () => {
+test('a token of another app, to which this one is closed, is explained by the name of the other', async () => {
   const { failure, calls } = await ask({ token: tokens({ ...DEPLOY, apps: ['shop'] }) });
   assert.equal(failure?.reason, 'Unauthorized');
-  assert.equal(failure?.message, `Fly app ${APP}: the API token is of another app (shop); ${FIX}.`);
-  assert.deepEqual(calls, ['token']);
+  const told = `the API token is of another app (shop); ${FIX} (fly-request-id req-1)`;
+  assert.equal(failure?.message, `Fly app ${APP}: ${told}.`);
+  assert.deepEqual(calls, ['secretList', 'token']);
+});
+
+test('the way out names the Secret and the key, where they are known', async () => {
+  using fly = new ApiDouble();
+  fly.always('secretList', { status: 401 });
+  const failure = await fly.app({ kept: { name: 'fly-deploy', key: 'token' } }).preflight();
+  assert.match(
+    failure?.message ?? '',
+    /` and put it under key token of Secret fly-deploy \(fly-request-id req-1\)\.$/,
+  );
 });
 
 test("what is no app's name is not repeated as one", async () => {
   for (const name of ['canary text', 'CANARY', 'fm2_canary', '<b>canary</b>', `canary${'a'.repeat(60)}`, 7]) {
-    assert.equal((await ask({ token: tokens({ apps: [name] }) })).failure, undefined);
+    const { failure } = await ask({ token: tokens({ apps: [name] }) });
+    assert.match(failure?.message ?? '', /is of another app, or made for something else/);
   }
 });
 
@@ -88,7 +104,9 @@ test('an empty token, and one that no header can carry, are refused without bein
 });
 
 test('a token that Fly does not accept is expired or revoked', async () => {
-  const { failure } = await ask({ token: { status: 401, body: 'canary' }, apiToken: 'fm2_a,fm2_b' });
+  const list = { status: 401, body: 'canary' };
+  const { failure, calls } = await ask({ token: tokens(DEPLOY), list, apiToken: 'fm2_a,fm2_b' });
+  assert.deepEqual(calls, ['secretList']);
   assert.equal(
     failure?.message,
     `Fly app ${APP}: Fly does not accept the API token (HTTP 401): it is expired or revoked; ${FIX} ` +
@@ -97,7 +115,7 @@ test('a token that Fly does not accept is expired or revoked', async () => {
 });
 
 test('one of a single part may have lost its discharges besides', async () => {
-  const { failure } = await ask({ token: { status: 401, body: 'canary' }, apiToken: 'FlyV1 fm2_a' });
+  const { failure } = await ask({ token: tokens(DEPLOY), list: { status: 401 }, apiToken: 'FlyV1 fm2_a' });
   assert.match(
     failure?.message ?? '',
     /expired or revoked, or only the first of the parts, joined by commas/,
@@ -118,7 +136,7 @@ for (const [kind, facts, says] of [
     const { failure } = await ask({ token: tokens(facts), list: { status: 403, body: 'canary' } });
     assert.equal(failure?.reason, 'Unauthorized');
     assert.match(failure?.message ?? '', says);
-    assert.match(failure?.message ?? '', /\(HTTP 403\); create a token .* \(fly-request-id req-2\)\.$/);
+    assert.match(failure?.message ?? '', /\(HTTP 403\); create a token .* \(fly-request-id req-1\)\.$/);
   });
 }
 
@@ -129,6 +147,7 @@ test('an app that the token does not see is missing, or of another organization'
 });
 
 const SILENT: Readonly<Record<string, Answer | Error>> = {
+  'a 401': { status: 401 },
   'a 403': { status: 403 },
   'a 404': { status: 404, body: { error: 'canary' } },
   'a 429': { status: 429 },
@@ -142,13 +161,14 @@ const SILENT: Readonly<Record<string, Answer | Error>> = {
 };
 for (const [what, token] of Object.entries(SILENT)) {
   test(`where Fly does not tell what a token is for (${what}), nothing is said`, async () => {
-    assert.deepEqual(await ask({ token }), { failure: undefined, calls: ['token'] });
+    assert.deepEqual(await ask({ token }), { failure: undefined, calls: ['secretList', 'token'] });
   });
 }
 
 for (const status of [408, 429, 500, 503]) {
   test(`a list of secrets that fails with ${status} says nothing about the token`, async () => {
-    assert.equal((await ask({ token: tokens(DEPLOY), list: { status } })).failure, undefined);
+    const { failure, calls } = await ask({ token: tokens(DEPLOY), list: { status } });
+    assert.deepEqual([failure, calls], [undefined, ['secretList']]);
   });
 }
 
@@ -160,10 +180,9 @@ test('a caller that gives up gets its own reason', async () => {
 
 test('a refused write tells what a look at the token found', async () => {
   using fly = new ApiDouble();
-  fly.always('secret', { status: 403, body: { error: 'canary' } });
-  fly.always('secretList', { status: 200, body: { secrets: [] } });
+  fly.always('secret', FORBIDDEN);
+  for (const list of [FORBIDDEN, READ, FORBIDDEN]) fly.once('secretList', list);
   fly.once('token', tokens({ apps: ['shop'] }));
-  fly.once('token', tokens(ORGANIZATION));
   fly.once('token', { status: 503 });
   for (const says of [
     /the API token is of another app \(shop\)/,

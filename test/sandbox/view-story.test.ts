@@ -91,6 +91,17 @@ describe('the story', () => {
     ]);
   });
 
+  it('does not take machines that are stopped for some that follow', () => {
+    const bare = machine('m2', undefined, { health: 'missing' });
+    const [, second, third] = told([
+      world('b', 'b', [M1, bare, stopped('m4')]),
+      world('b', 'b', [M1, bare, stopped('m4', 'b')]),
+      world('b', 'b', [M1, restarting('m2', 'b'), stopped('m4', 'b')]),
+    ]);
+    assert.deepEqual(second, ['machine 3 stays stopped; it will start with token 1']);
+    assert.deepEqual(third, ['machine 1 is well with token 1; others follow, at most 1 at a time']);
+  });
+
   it('of the first token tells that machines had none', () => {
     const bare = snapshot({ machines: [machine('m1', undefined, { health: 'missing' })] });
     assert.deepEqual(told([bare, world('a', 'a', bare.machines)])[1], [
@@ -131,6 +142,12 @@ describe('the story', () => {
       const bad = snapshot({ machines: [machine('m1', 'a', { health })] });
       assert.deepEqual(told([snapshot({ machines: [machine('m1', 'a')] }), bad, bad]).slice(1), [[text], []]);
     }
+  });
+
+  it('takes a process that did not answer yet for one that starts, not for one that reads a file', () => {
+    const booting = machine('m1', undefined, { health: undefined, pid: 2 });
+    const [, up] = told([snapshot({ machines: [booting] }), snapshot({ machines: [M1] })]);
+    assert.deepEqual(up, ['machine 1 is up with token 1, 60 s left']);
   });
 
   it('tells how long a token lives from when it was seen', () => {

@@ -98,6 +98,11 @@ describe('a frame', () => {
     assert.match(painted, /m2 .*<green>token 1 .*ok, goes first/);
     assert.match(painted, /m3 .*<yellow>token \d, old.*ok$/m);
     assert.match(painted, /<yellow>Delivered=False/, 'under way, which is no trouble');
+    const more = [machine('m1', 'new'), ...machines.slice(1)];
+    const later = frame({ ...MODEL, snapshot: { ...MODEL.snapshot, binding, machines: more } }, PLAIN).join(
+      '\n',
+    );
+    assert.doesNotMatch(later, /goes first/);
   });
 
   it('fits its machines into 80 columns', () => {

@@ -106,7 +106,7 @@ export function someFacts(change: Partial<Facts> = {}): Facts {
     apiTokenVersions: { 'fly-deploy': 'uid/8' },
     secret: { state: 'absent' },
     claimedElsewhere: [],
-    ...{ rivals: [], awaited: [], driftDueAt: {} },
+    ...{ rivals: [], awaited: [], driftDueAt: {}, unchecked: [] },
     ...change,
   };
 }
