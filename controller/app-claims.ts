@@ -66,12 +66,9 @@ export class AppClaims {
     });
   }
 
-  /** The highest version of the app's secrets that any binding's write returned: a rollout to it serves them all. */
-  secretsVersion(app: string): number {
-    const versions = this.#others
-      .filter(({ record }) => record.target.app === app)
-      .map(({ record }) => record.secretsVersion ?? 0);
-    return Math.max(0, ...versions);
+  /** The deliveries of others to the app. */
+  deliveriesTo(app: string): DeliveryRecord[] {
+    return this.#others.map(({ record }) => record).filter(({ target }) => target.app === app);
   }
 }
 

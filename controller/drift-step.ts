@@ -44,10 +44,15 @@ async function compare(run: Run, record: DeliveryRecord, isWhole: boolean): Prom
   const isSecretAlone = strategyOf(binding, record.name) === 'Stage' || isContested(record);
   if (digest !== record.digest || isSecretAlone) return { type: 'driftChecked', digest, at };
   const advanced = await advance(run, record, app);
-  if (advanced.type === 'rolled') return { type: 'driftChecked', digest, progress: advanced.progress, at };
   // While another binding rolls the app out its machines are left to that. One that fell ill by itself has the token.
-  const isNoDrift = advanced.type === 'rolloutPostponed' || isIllnessAlone(advanced);
-  return isNoDrift ? { type: 'driftChecked', digest, at } : advanced;
+  if (advanced.type === 'rolloutPostponed' || isIllnessAlone(advanced))
+    return { type: 'driftChecked', digest, at };
+  return advanced.type === 'rolled'
+    ? { type: 'driftChecked', digest, progress: advanced.progress, at }
+    : advanced;
 }
 
-const isIllnessAlone = (result: StepResult) => result.type === 'deliveryFailed' && result.complete === true;
+function isIllnessAlone(result: StepResult): boolean {
+  if (result.type === 'deliveryFailed') return result.complete === true;
+  return result.type === 'rolled' && !result.progress.done && result.progress.complete === true;
+}

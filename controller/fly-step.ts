@@ -1,4 +1,4 @@
-import { isProven } from '../src/binding/delivery.ts';
+import { holds, isProven } from '../src/binding/delivery.ts';
 import { cleanupName } from '../src/binding/progress.ts';
 import { wantedToken } from '../src/binding/rollback.ts';
 import type { StepResult } from '../src/binding/step-result.ts';
@@ -62,17 +62,23 @@ export async function advance(run: Run, record: DeliveryRecord, app: FlyApp): Pr
  */
 function targetOf(run: Run, record: DeliveryRecord): RolloutTarget {
   const { rollbackMachine, secretsVersion = 0 } = record;
-  const target = { secretsVersion, marker: ROLLOUT_MARKER };
-  if (rollbackMachine !== undefined) return { ...target, only: rollbackMachine };
-  return { ...target, floor: latestVersion(run, record), proven: isProven(record) };
+  const marker = ROLLOUT_MARKER;
+  if (rollbackMachine !== undefined) return { secretsVersion, marker, only: rollbackMachine };
+  const later = laterWrites(run, record);
+  const floor = Math.max(secretsVersion, ...later.map((other) => other.secretsVersion ?? 0));
+  // A machine that is updated gets what others wrote as well, which may be the worse for it: one goes first, for all.
+  if (!isWhole(record) && !later.every(isProven)) return { secretsVersion: floor, marker };
+  return { secretsVersion, marker, floor, proven: isProven(record) };
 }
 
-function latestVersion({ binding, world, progress }: Run, { target }: DeliveryRecord): number {
-  const { app } = target;
-  const own = progress.deliveries
-    .filter((record) => record.target.app === app)
-    .map(({ secretsVersion = 0 }) => secretsVersion);
-  return Math.max(...own, new AppClaims(binding, world.bindings.list()).secretsVersion(app));
+const isWhole = (record: DeliveryRecord) => record.tokenId !== undefined && holds(record, record.tokenId);
+
+/** Deliveries to the same app, of any binding, whose secret was written after that of `record`. */
+function laterWrites({ binding, world, progress }: Run, record: DeliveryRecord): DeliveryRecord[] {
+  const { app } = record.target;
+  const others = new AppClaims(binding, world.bindings.list()).deliveriesTo(app);
+  const own = progress.deliveries.filter(({ target }) => target.app === app);
+  return [...own, ...others].filter((each) => (each.secretsVersion ?? 0) > (record.secretsVersion ?? 0));
 }
 
 function resultOf(
@@ -94,6 +100,7 @@ function resultOf(
     machines,
     done,
     proven,
+    complete: isComplete(progress),
     retryAt: done ? undefined : (retryAt ?? at),
     note: note ?? failure?.message,
   };

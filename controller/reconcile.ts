@@ -47,7 +47,9 @@ export async function reconcile(
   };
   for (let { plan } = planner; plan.rest === undefined; plan = planner.plan) {
     const { step, progress } = plan;
-    log.info({ step, why: progress.why, subject: progress.subject }, 'step');
+    // A look at an app, which finds it in order as a rule, is made many times between two renewals.
+    const level = step === 'checkingDrift' ? 'debug' : 'info';
+    log[level]({ step, why: progress.why, subject: progress.subject }, 'step');
     planner.report(await STEPS[step](run));
   }
   return settle(run, planner.plan.rest ?? 'current', log);

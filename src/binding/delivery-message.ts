@@ -40,7 +40,7 @@ export function wentBack(run: Progress, record: DeliveryRecord): string {
   const parts = [
     rejection(record)?.message,
     `Token ${token?.id} was taken back: machine ${record.rollbackMachine} of the Fly app ${record.target.app} has`,
-    `the previous one (${previous?.id}) again. All machines hold that, valid until ${until}; Secret`,
+    `the previous one (${previous?.id}) again. Machines that had no later one hold that, valid until ${until}; Secret`,
     `${facts.binding.spec.secret.name} holds the new one.`,
     retrial(run, record),
   ];

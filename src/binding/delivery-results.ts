@@ -1,6 +1,7 @@
 import type { EpochMs } from '../clock.ts';
 import { type DeliveryFailureReason, type Failure, failure } from '../failure.ts';
 import { afterFailure } from './attempts.ts';
+import { timestamp } from './conditions.ts';
 import {
   failed,
   hasGrown,
@@ -55,7 +56,9 @@ export function rolloutAdvanced(run: Progress, { progress, at }: Result<'rolled'
   const note = isLate ? overtime(limitOf(run, before), progress.note) : progress.note;
   const changed = changeDelivery(run, (record) => {
     const next = rolled(record, { ...progress, note }, at);
-    return progress.done ? undrifted(served(next, run.token?.expiresAt ?? at)) : next;
+    if (!progress.done) return next;
+    const measured = isWhole(run, record) ? next : { ...next, ...durationOf(record) };
+    return undrifted(served(measured, run.token?.expiresAt ?? at));
   });
   return {
     ...waitingFor(changed, progress),
@@ -63,6 +66,15 @@ export function rolloutAdvanced(run: Progress, { progress, at }: Result<'rolled'
     rolloutsFinished: progress.done ? [...run.rolloutsFinished, name] : run.rolloutsFinished,
   };
 }
+
+/** Whether a rollout brought the token to machines that had none of it: only such a one says how long that takes. */
+function isWhole({ token }: Progress, { rolloutStartedAt, heldUntil }: DeliveryRecord): boolean {
+  const isRepair = token !== undefined && heldUntil === timestamp(token.expiresAt);
+  return rolloutStartedAt !== undefined && !isRepair;
+}
+
+const durationOf = ({ lastRolloutDuration }: DeliveryRecord) =>
+  lastRolloutDuration === undefined ? {} : { lastRolloutDuration };
 
 /** A machine that refused the token is on its way back to the one before. */
 function rollbackAdvanced(
@@ -133,7 +145,11 @@ export function tokenRejected(run: Progress, result: Result<'tokenRejected'>): P
   if (record && isRejected(run, record)) return deliveryFailed(run, { ...result, type: 'deliveryFailed' });
   if (!record || !livePrevious(run) || !rollsBack(run, record)) {
     const message = record ? stranded(run, record, told) : told.message;
-    return fail(run, { ...told, message }, at, machines);
+    const counted = changeDelivery(run, (before) => ({
+      ...before,
+      rejections: (before.rejections ?? 0) + 1,
+    }));
+    return fail(counted, { ...told, message }, at, machines);
   }
   const refusal = { tokenId: run.token?.id ?? '', machineId, evidence: told.message };
   const changed = changeDelivery(run, (before) => ({

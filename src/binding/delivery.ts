@@ -25,6 +25,8 @@ export interface RolloutProgress {
   readonly done: boolean;
   /** Some machine runs well with the token, or did. */
   readonly proven?: boolean | undefined;
+  /** Every machine had it before this step, well or not. */
+  readonly complete?: boolean | undefined;
   /** Earliest next look, epoch ms; only while not done. */
   readonly retryAt?: EpochMs | undefined;
   /** What it waits for, when that is more than a start. */

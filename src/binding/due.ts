@@ -1,5 +1,6 @@
 import { DISPOSITIONS, type Disposition, type FailureReason } from '../failure.ts';
 import { dispositionOf, isBackingOff } from './attempts.ts';
+import { timestamp } from './conditions.ts';
 import { holds, isContested } from './delivery.ts';
 import { REFRESH_REQUESTED_AT } from './names.ts';
 import { cleanupName, flyCircumstances, issueCircumstances, type Progress } from './progress.ts';
@@ -52,12 +53,21 @@ export function nextRefresh(progress: Progress): number {
   if (!token) return facts.now;
   const policy = refreshPolicy(progress);
   const planned = refreshTime(token, policy, facts.binding.metadata.uid);
-  return facts.now >= planned && isRollingOut(progress) ? urgentTime(token, policy) : planned;
+  if (facts.now < planned) return planned;
+  return Math.max(planned, Math.min(urgentTime(token, policy), rolloutsEnd(progress)));
 }
 
-/** Whether machines are being given the current token. */
-function isRollingOut(progress: Progress): boolean {
-  return deliveriesDue(progress).some(({ tokenId }) => tokenId === progress.token?.id);
+/**
+ * Until when the rollouts under way of the current token are waited for, epoch ms: one that takes far longer than
+ * any before waits for something else, like a lost host.
+ */
+function rolloutsEnd(progress: Progress): number {
+  const { slowestDelivery } = refreshPolicy(progress);
+  const patience = slowestDelivery === 0 ? Number.POSITIVE_INFINITY : 2 * slowestDelivery;
+  const ends = deliveriesDue(progress)
+    .filter(({ tokenId }) => tokenId === progress.token?.id)
+    .map(({ rolloutStartedAt }) => Date.parse(rolloutStartedAt ?? timestamp(progress.facts.now)) + patience);
+  return Math.max(0, ...ends);
 }
 
 /**

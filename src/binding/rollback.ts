@@ -51,10 +51,11 @@ export function retrialTime(progress: Progress): number | undefined {
   const { token, deliveries } = progress;
   if (!token) return undefined;
   const times = deliveries.flatMap((record) => {
-    const inUse = refusedInFavourOf(progress, record) ?? strandedOn(progress, record);
+    const returnedTo = refusedInFavourOf(progress, record);
+    const inUse = returnedTo ?? strandedOn(progress, record);
     if (!inUse) return [];
-    const urgent = urgentTime(inUse, refreshPolicy(progress));
-    return [token.issuedAt + Math.max(0, urgent - token.issuedAt) / 2];
+    const left = Math.max(0, urgentTime(inUse, refreshPolicy(progress)) - token.issuedAt);
+    return returnedTo || left >= 2 * LEAST_RETRIAL_MS ? [token.issuedAt + left / 2] : [];
   });
   return times.length === 0 ? undefined : Math.min(...times);
 }
@@ -64,17 +65,27 @@ function refusedInFavourOf(progress: Progress, record: DeliveryRecord): Lifetime
   return isRejected(progress, record) && (record.rejections ?? 0) < 2 ? livePrevious(progress) : undefined;
 }
 
-/** Less is left to the halves: a token that lives no longer is renewed in time anyway. */
+/** Nothing is tried sooner after a token that failed: the halves would become ever shorter. */
 const LEAST_RETRIAL_MS = 60_000;
 
 /**
- * The token that machines hold whose rollout failed, so that nothing will replace it: a platform that gave an
- * update up, or one machine that keeps the others waiting, may well take the next.
+ * The token that machines hold, others than the one at which the rollout failed, so that nothing will replace it: a
+ * platform that gave an update up, or one machine that keeps the others waiting, may well take the next. Each token
+ * that a machine refuses costs a machine, where there is no way back: two are enough.
  */
 function strandedOn({ token, facts }: Progress, record: DeliveryRecord): Lifetime | undefined {
-  const isStranded = record.attempts?.lastFailureReason === 'RolloutFailed' && record.tokenId === token?.id;
+  const { total, skipped, current, failed } = record.machines ?? {
+    total: 1,
+    skipped: 0,
+    current: 0,
+    failed: 0,
+  };
+  const isStranded =
+    record.attempts?.lastFailureReason === 'RolloutFailed' &&
+    record.tokenId === token?.id &&
+    total - skipped - current - failed > 0 &&
+    (record.rejections ?? 0) < 2;
   const expiresAt = Date.parse(record.heldUntil ?? '');
   if (!token || !isStranded || holds(record, token.id) || !(expiresAt > facts.now)) return undefined;
-  if (expiresAt - token.issuedAt < 2 * LEAST_RETRIAL_MS) return undefined;
   return { issuedAt: expiresAt - (token.expiresAt - token.issuedAt), expiresAt };
 }

@@ -57,7 +57,8 @@ function driftTimes(progress: Progress): EpochMs[] {
   const { facts, driftChecked } = progress;
   if (!isActive(progress)) return [];
   const retrial = retrialTime(progress);
-  const times = retrial === undefined ? [] : [retrial];
+  // One that is past is due: what keeps it waiting has a time of its own.
+  const times = retrial === undefined ? [] : future(facts.now, retrial);
   if (deliveriesDue(progress).some((record) => awaitsOthers(progress, record)))
     times.push(facts.now + AWAIT_MS);
   for (const record of progress.deliveries.filter((candidate) => isComparable(progress, candidate))) {

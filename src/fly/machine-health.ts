@@ -30,7 +30,13 @@ export function isServing(machine: ObservedMachine, now: EpochMs): boolean {
  * Whether a machine that is down got there by crashing: an exit that nobody asked for, with an error or right
  * after its start. Stopping when idle, by the proxy or by a process that ends itself in peace, is none.
  */
-export function crashedDown({ lastExit }: ObservedMachine): boolean {
+export function crashedDown(machine: ObservedMachine): boolean {
+  const { state, startedAt = 0, exitedAt = startedAt } = machine;
+  return state !== 'suspended' && startedAt <= exitedAt && hasCrashed(machine);
+}
+
+/** Whether the newest exit was a crash, whatever came after it. */
+export function hasCrashed({ lastExit }: ObservedMachine): boolean {
   if (!lastExit || lastExit.requested) return false;
   return lastExit.code !== 0 || (lastExit.uptimeMs !== undefined && lastExit.uptimeMs < SMOKE_MS);
 }

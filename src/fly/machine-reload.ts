@@ -37,9 +37,9 @@ export async function reloadMachine(turn: RolloutTurn, id: string): Promise<Mish
   const execution = { command, stdin: reload.value, timeoutSeconds: EXEC_SECONDS };
   const code = await machines.exec(id, execution, signal);
   if (code !== 0) return { machine, what: unwritten(reload.path, code), refused: false };
+  turn.reached.add(id);
   const note = reloadNoteFor(machine, target.secretsVersion, clock.now());
   await machines.note(id, key, note, signal);
-  turn.reached.add(id);
   const noted: ObservedMachine = { ...machine, metadata: new Map([...machine.metadata, [key, note]]) };
   turn.see(id, noted);
   if (!turn.plan().proven) await turn.observe(noted);

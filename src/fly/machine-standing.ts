@@ -1,5 +1,5 @@
 import type { EpochMs } from '../clock.ts';
-import { crashedDown, healthOfStarted, proofMs } from './machine-health.ts';
+import { crashedDown, hasCrashed, healthOfStarted, proofMs } from './machine-health.ts';
 import type { ObservedMachine } from './observed-machine.ts';
 import { type ReloadNote, readReloadNote } from './reload-note.ts';
 import { holdsVersion, markedVersion } from './rollout-marker.ts';
@@ -139,7 +139,7 @@ function standingWithFile(
   if (!sameBoot) {
     const { exitedAt = 0 } = machine;
     const thereupon = exitedAt > at - CLOCK_SKEW_MS && exitedAt < proofEndsAt;
-    return thereupon && crashedDown(machine) ? 'broken' : undefined;
+    return thereupon && hasCrashed(machine) ? 'broken' : undefined;
   }
   const health = healthOfStarted(machine, now);
   if (health === 'crashed') return 'broken';

@@ -50,10 +50,15 @@ function inSlots(machines: readonly ObservedMachine[], ranks: Ranks, measure: Me
   return batch('update', machines.slice(0, Math.max(0, slots - ranks('busy').length)));
 }
 
-/** Whether running machines have to go before any at rest. */
+/**
+ * Whether running machines have to go before any at rest: those that serve, and without proof any that may give it,
+ * as soon as whoever has it in hand lets go of it.
+ */
 export function isBlocked(ranks: Ranks, proven: boolean, measure: Measure): boolean {
   const { serving, unwell } = byHealth(ranks('running'), measure);
-  return serving.length > 0 || (!proven && unwell.length > 0);
+  if (proven || serving.length > 0) return serving.length > 0;
+  const isAside = ({ id }: ObservedMachine) => measure.aside?.has(id) === true;
+  return unwell.length > 0 || ranks('busy').length > 0 || ranks('held').some(isAside);
 }
 
 /** Those at rest go last: by then the value has proven itself, and they need no waiting. */

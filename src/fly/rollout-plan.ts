@@ -70,6 +70,9 @@ export function planRollout(fleet: readonly ObservedMachine[], measure: Measure)
 }
 
 function nextAction(ranks: Ranks, proven: boolean, measure: Measure): NextAction {
+  // Written into a file it takes nothing down, and a machine that restarted has only an older one.
+  const renewed = measure.proven === true ? nextBatch(ranks, proven, measure) : undefined;
+  if (renewed?.do === 'reload') return renewed;
   const [broken] = ranks('broken');
   if (broken) return { do: 'halt', machine: broken };
   const [overdue] = ranks('overdue');

@@ -96,7 +96,6 @@ export function failedProgress(
     machines: { ...plan.machines, failed: Math.max(plan.machines.failed, 1) },
     state: 'failed',
     failure: failure('RolloutFailed', message),
-    ...(plan.complete && { complete: true }),
     failedMachine: { id, ...(requestId !== undefined && { requestId }) },
   };
 }
@@ -130,8 +129,8 @@ function postponed(plan: RolloutPlan, machine: ObservedMachine, place: ProgressP
   return waitingProgress(plan, place, failure('PlatformUnavailable', message, notBefore));
 }
 
-function standOf({ machines, spearhead, proven }: RolloutPlan) {
-  return { machines, proven, ...(spearhead && { spearhead }) };
+function standOf({ machines, spearhead, proven, complete }: RolloutPlan) {
+  return { machines, proven, ...(complete && { complete }), ...(spearhead && { spearhead }) };
 }
 
 function hindrance({ reachable, scheduled, state }: ObservedMachine): string {

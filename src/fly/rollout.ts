@@ -39,7 +39,7 @@ async function actPatiently(turn: RolloutTurn): Promise<Outcome[]> {
   while (turn.aside.size <= MOST_ASIDE) {
     const latest = await act(turn);
     outcomes.push(...latest);
-    const refused = latest.filter(isSurelyRefused);
+    const refused = latest.filter(isSurelyRefused).filter(({ machineId }) => !turn.aside.has(machineId));
     if (refused.length === 0 || turn.reached.size > 0) break;
     for (const { machineId } of refused) turn.aside.add(machineId);
   }

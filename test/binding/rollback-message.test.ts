@@ -34,7 +34,7 @@ describe('a token that a machine refused and that was taken back', () => {
     assert.equal(
       message(gone),
       `${SEEN} Token bbbbbbbbbbbbbbbb was taken back: machine m1 of the Fly app toolbridge-mcp has the previous one ` +
-        '(oooooooooooooooo) again. All machines hold that, valid until 2026-11-24T12:15:00Z; Secret ' +
+        '(oooooooooooooooo) again. Machines that had no later one hold that, valid until 2026-11-24T12:15:00Z; Secret ' +
         'toolbridge-api-token holds the new one. A fresh token is tried at 2026-11-24T12:06:15Z.',
     );
     assert.equal(recordOf(gone).machines?.failed, 0);

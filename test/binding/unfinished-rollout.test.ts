@@ -6,6 +6,7 @@ import { statusOf } from '../../src/binding/status.ts';
 import type { StepResult } from '../../src/binding/step-result.ts';
 import type { DeliveryStatus } from '../../src/binding/token-binding.generated.ts';
 import { wakeTime } from '../../src/binding/wake.ts';
+import { failure } from '../../src/failure.ts';
 import { aBinding, aDelivery, aToken, factsWith, HOUR, MINUTE, NOON } from '../support/binding.ts';
 import { plan } from './plan.ts';
 import { deliver, issue, machines, recorded } from './results.ts';
@@ -25,7 +26,7 @@ const results = { ...issue, ...deliver };
 function underWay(change: Partial<Facts> = {}, record: Partial<DeliveryStatus> = {}): Facts {
   const [settled] = recorded('Retain').deliveries;
   const condition = { ...settled?.conditions[0], status: 'False', reason: 'RollingOut' };
-  const { machines: _, ...rest } = settled as DeliveryStatus;
+  const { machines: _, lastRolloutDuration: _none, ...rest } = settled as DeliveryStatus;
   const delivery = { ...rest, tokenId: token.id, conditions: [condition], ...record } as DeliveryStatus;
   return factsWith(token, { binding: aBinding({ spec, status: { deliveries: [delivery] } }), ...change });
 }
@@ -37,6 +38,15 @@ describe('a token that is due to be renewed while it is on its way to machines',
     const status = statusOf(progress);
     assert.equal(Date.parse(status.nextRefreshTime ?? ''), URGENT);
     assert.equal(wakeTime(progress, status), RETRY);
+  });
+
+  it('is not held back by one that takes far longer than any before', () => {
+    const slow = { lastRolloutDuration: '10s', rolloutStartedAt: new Date(NOON).toISOString() };
+    const early = plan(underWay({ now: NOON + 19_999 }, slow), { ...results, rollingOut: moving });
+    assert.deepEqual(early.steps, ['rollingOut']);
+    assert.equal(Date.parse(statusOf(early.progress).nextRefreshTime ?? ''), NOON + 20_000);
+    const late = plan(underWay({ now: NOON + 20_000 }, slow), { ...results, rollingOut: moving });
+    assert.equal(late.steps[0], 'acquiringToken');
   });
 
   it('is renewed in the same run in which the last machine has it', () => {
@@ -81,9 +91,11 @@ describe('a token whose rollout failed, so that machines hold the one before', (
   };
   const issuedAt = NOON - MINUTE;
   const young = aToken({ issuedAt, expiresAt: issuedAt + HOUR });
-  const failed = (heldUntil: number, now: number) => {
+  const failed = (heldUntil: number, now: number, change: Partial<DeliveryStatus> = {}) => {
     const [settled] = recorded('Retain').deliveries;
-    const record = { ...settled, tokenId: young.id, attempts, heldUntil: new Date(heldUntil).toISOString() };
+    const counts = { total: 3, current: 1, skipped: 0, failed: 1 };
+    const held = { attempts, heldUntil: new Date(heldUntil).toISOString(), machines: counts };
+    const record = { ...settled, tokenId: young.id, ...held, ...change };
     const conditions = [{ ...settled?.conditions[0], status: 'False', reason: 'RolloutFailed' }];
     const status = { deliveries: [{ ...record, conditions } as DeliveryStatus] };
     return factsWith(young, { binding: aBinding({ spec, status }), now });
@@ -102,5 +114,22 @@ describe('a token whose rollout failed, so that machines hold the one before', (
     for (const heldUntil of [issuedAt + 119_000, NOON - 1]) {
       assert.deepEqual(plan(failed(heldUntil, NOON + 30_000), results).steps, []);
     }
+  });
+
+  it('is not when all others have it, or two tokens in a row cost a machine each', () => {
+    const heldUntil = issuedAt + 20 * MINUTE;
+    for (const change of [{ machines: { total: 3, current: 2, skipped: 0, failed: 1 } }, { rejections: 2 }])
+      assert.deepEqual(plan(failed(heldUntil, NOON + 9 * MINUTE, change), results).steps, []);
+  });
+
+  it('is asked for again no sooner than the last refusal to issue allows', () => {
+    const heldUntil = issuedAt + 20 * MINUTE;
+    const outage = failure('ProviderUnavailable', 'acme.eu.auth0.com does not answer.');
+    const course = plan(failed(heldUntil, NOON + 9 * MINUTE), {
+      ...results,
+      acquiringToken: { type: 'issueFailed', failure: outage, at: NOON + 9 * MINUTE },
+    });
+    assert.deepEqual(course.steps, ['acquiringToken']);
+    assert.ok((wakeTime(course.progress, statusOf(course.progress)) ?? 0) >= NOON + 9 * MINUTE + 1_000);
   });
 });

@@ -67,11 +67,12 @@ describe('bindings that feed one app', () => {
     assert.equal(other({}, { nextRefreshTime: '2026-11-24T11:00:00Z' }).isAwaited(app, NOON), false);
   });
 
-  it('roll out to the newest of their writes', () => {
+  it('know of each other what they wrote', () => {
     const claims = new AppClaims(binding('a'), [
       binding('b', { secretsVersion: 9 }),
       binding('c', { secretsVersion: 7 }),
     ]);
-    assert.deepEqual([claims.secretsVersion(app), claims.secretsVersion('another-app')], [9, 0]);
+    const versions = (of: string) => claims.deliveriesTo(of).map(({ secretsVersion }) => secretsVersion);
+    assert.deepEqual([versions(app), versions('another-app')], [[9, 7], []]);
   });
 });

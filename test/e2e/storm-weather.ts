@@ -8,9 +8,9 @@ import { Deck } from './storm-deck.ts';
 /** How late the latest answer is, in ms: what a dead process has sent may take effect until then. */
 export const SLOWEST_MS = 2_000;
 /** Of the requests; more of them, and waits after failures would fill the storm. */
-const FAULT_SHARE = 0.12;
+const FAULT_SHARE = 0.08;
 /** Of the updates of machines, which matter most. */
-const UPDATE_FAULT_SHARE = 0.5;
+const UPDATE_FAULT_SHARE = 0.6;
 /** Of the occasions. */
 const REVERT_SHARE = 0.25;
 
@@ -34,6 +34,9 @@ const FAULTS: readonly Fault[] = [
   { kind: 'answer', status: 429, body: 'json', error: 'rate limit exceeded', retryAfterSeconds: 2 },
   { kind: 'answer', status: 429, body: 'plain' },
 ];
+
+/** What was done and is not known to be is the hardest to get right. */
+const UPDATE_FAULTS: readonly Fault[] = [...FAULTS, ...Array<Fault>(6).fill({ kind: 'lostResponse' })];
 
 /** The ways in which the live service may differ from the usual. */
 const BEHAVIOURS: readonly Partial<Behaviour>[] = [
@@ -62,7 +65,7 @@ export interface WeatherOptions {
 }
 
 /**
- * What can go wrong on Fly, at random: in about one of eight requests, updates more often, and by others who work on the app.
+ * What can go wrong on Fly, at random: in about one of ten requests, updates more often, and by others who work on the app.
  *
  * Nobody writes the app's secret: after two repairs the controller would rightly leave it to them. No program crashes
  * and no version is broken: the token would be taken back from its first machine, which is another story.
@@ -90,7 +93,7 @@ export class StormWeather {
   constructor(options: WeatherOptions) {
     const { random } = options;
     this.#options = options;
-    this.#faults = { update: new Deck(FAULTS, random), other: new Deck(FAULTS, random) };
+    this.#faults = { update: new Deck(UPDATE_FAULTS, random), other: new Deck(FAULTS, random) };
     this.#behaviours = new Deck(BEHAVIOURS, random);
     this.#gusts = new Deck(Object.keys(this.gusts) as (keyof typeof this.gusts)[], random);
   }

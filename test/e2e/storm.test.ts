@@ -16,6 +16,8 @@ import { StormWeather } from './storm-weather.ts';
 
 const SEED = Number(process.env.STORM_SEED ?? 20_261_124);
 const STORM_MS = 55_000;
+/** Long enough for a rollout to be broken off and gone on with more than once. */
+const REFRESH_EVERY_MS = [22_000, 26_000] as const;
 /** Before the end of the storm. */
 const LAST_REFRESH_MS = 8_000;
 /** After the storm: leases left behind, the longest wait after a failure, and a rollout. */
@@ -63,12 +65,14 @@ describe(`a storm on Fly while controllers are killed (seed ${SEED})`, () => {
     while (!until.aborted) {
       const leader = await crew.leader();
       const period = AbortSignal.any([until, AbortSignal.timeout(random.whole(3_000, 6_000))]);
-      await (random.chance(0.5) ? nextUpdate(period) : aborted(period));
+      await (random.chance(0.35) ? nextUpdate(period) : aborted(period));
       if (until.aborted) return;
       leader.kill('SIGKILL');
       ledger.leaderDied();
       kills += 1;
       await crew.replace(leader, successors.next());
+      // Somebody finds the leases of the dead in the way; others run out.
+      if (random.chance(0.6)) world.outside.fly.clearLeases(world.outside.app);
     }
   }
 
@@ -86,7 +90,7 @@ describe(`a storm on Fly while controllers are killed (seed ${SEED})`, () => {
   async function requestRefreshes(until: AbortSignal): Promise<void> {
     while (!until.aborted) {
       await tenant.requestRefresh();
-      await sleep(random.whole(12_000, 16_000), undefined, { signal: until }).catch(() => {});
+      await sleep(random.whole(...REFRESH_EVERY_MS), undefined, { signal: until }).catch(() => {});
       await noteToken();
     }
     weather.keepUpdates();

@@ -118,7 +118,7 @@ export class FleetDouble extends ApiDouble {
     const config = call.body.config as Json;
     this.versions.set(machine.id, [
       ...(this.versions.get(machine.id) ?? []),
-      { version, user_config: config },
+      { version, user_config: structuredClone(config) },
     ]);
     Object.assign(machine, { instance_id: version, config, checks: [] });
     if (call.body.skip_launch === true) machine.events = [{ type: 'update', timestamp: this.clock.now() }];

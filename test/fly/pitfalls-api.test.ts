@@ -10,6 +10,7 @@ import { ROLLING } from './policy-fixture.ts';
 /** Pitfalls of the Machines API, numbered as in docs/fly-pitfalls.md: requests, answers and what is kept of them. */
 const TARGET = { secretsVersion: 7, marker: 'marker' };
 const VALUE = new SecretValue('canary-value');
+const RELOAD = { ...ROLLING, strategy: 'Reload', reload: { path: '/run/token', value: VALUE } } as const;
 
 for (const [spelling, version] of [
   ['version', { version: 7 }],
@@ -61,6 +62,53 @@ for (const action of ['list', 'lease', 'get', 'versions', 'update', 'wait'] as c
   });
 }
 
+test('pitfall 20: neither the value of a secret nor what Fly says about it reaches a message', async () => {
+  for (const status of [200, 400, 409, 500]) {
+    using fly = new ApiDouble();
+    for (const action of ['secret', 'secrets', 'secretList'] as const) {
+      fly.always(action, { status, body: { error: 'canary' } });
+    }
+    const app = fly.app();
+    const attempts = [
+      () => app.setSecret('TOKEN', VALUE),
+      () => app.unsetSecret('TOKEN'),
+      () => app.secretDigest('TOKEN'),
+    ];
+    for (const attempt of attempts) {
+      await assert.rejects(attempt, (error) => {
+        assert.doesNotMatch(inspect(error, { depth: null, showHidden: true }), /canary/);
+        return true;
+      });
+    }
+  }
+});
+
+test('pitfall 20: nothing that a command prints reaches a message, nor does what it is given', async () => {
+  for (const status of [200, 422]) {
+    using fly = new FleetDouble();
+    fly.add('m1');
+    fly.always('exec', { status, body: { exit_code: 1, stdout: 'canary', stderr: 'canary' } });
+    const told = await fly.app().advanceRollout(TARGET, RELOAD);
+    assert.equal(told.state, 'failed');
+    assert.doesNotMatch(inspect(told, { depth: null, showHidden: true }), /canary/);
+  }
+});
+
+test('pitfall 20: a state or request id that could be any text is not repeated', async () => {
+  using fly = new FleetDouble();
+  fly.add('m1', { state: 'is: canary' });
+  const headers = { 'fly-request-id': 'id: canary' };
+  fly.always('list', () => ({ status: 200, body: [...fly.machines.values()], headers }));
+  const told = [await fly.app().advanceRollout(TARGET, ROLLING)];
+  fly.always('list', { status: 403, headers });
+  const refused = await fly
+    .app()
+    .advanceRollout(TARGET, ROLLING)
+    .catch((error: unknown) => error);
+  assert.match(inspect(told), /m1/);
+  assert.doesNotMatch(inspect([told, refused], { depth: null, showHidden: true }), /canary/);
+});
+
 test('pitfall 21: the digest is the one that Fly answered, also when it differs for the same value', async () => {
   using fly = new ApiDouble();
   for (const digest of ['0123456789abcdef', 'another']) {
@@ -97,6 +145,19 @@ test('pitfall 23: whoever works on an app, and however often, stays within the r
     }
   }
   assert.equal(log.filter(({ call }) => call.action === 'update').length, 25);
+});
+
+test('pitfall 23: after a 429 nothing is asked again before the time that Fly named', async () => {
+  using fly = new FleetDouble();
+  const asked: number[] = [];
+  fly.once('list', () => {
+    asked.push(fly.clock.now());
+    return { status: 429, headers: { 'retry-after': '7' } };
+  });
+  fly.once('list', () => void asked.push(fly.clock.now()));
+  await fly.app().advanceRollout(TARGET, ROLLING);
+  const [first = 0, second = 0] = asked;
+  assert.ok(second - first >= 7_000, `asked again after ${second - first} ms`);
 });
 
 for (const [kind, body] of [

@@ -51,7 +51,9 @@ test('pitfall 10: a wait that runs out is a slow boot: watched on, not failed', 
 });
 
 test('pitfall 14: started is not healthy, and neither is a list without results', async () => {
-  for (const checks of [[], CRITICAL, [{ name: 'alive', status: 'warning' }]]) {
+  const warning = [{ name: 'alive', status: 'warning' }];
+  const partly = [{ name: 'ready', status: 'passing' }, ...CRITICAL];
+  for (const checks of [[], CRITICAL, warning, partly]) {
     using fly = new FleetDouble();
     fly.add('m1');
     fly.add('m2');
@@ -73,6 +75,19 @@ test('pitfall 14: checks that the platform invents show nothing', async () => {
     machine.checks = [{ name: 'bg_deployments_compat', status: 'passing' }];
   };
   assert.equal((await fly.app().advanceRollout(TARGET, ROLLING)).state, 'waiting');
+});
+
+test('pitfall 14: without checks, started is healthy after ten seconds and not before', async () => {
+  using fly = new FleetDouble();
+  for (const id of ['m1', 'm2']) fly.add(id, {}, { checks: {} });
+  await fly.clock.advance(60_000);
+  const app = fly.app({ limits: { watchMs: 5_000 } });
+  const updates = () => fly.made('update').map(({ machine }) => machine);
+  assert.equal((await app.advanceRollout(TARGET, ROLLING)).state, 'waiting');
+  assert.deepEqual(updates(), ['m1']);
+  await fly.clock.advance(10_000);
+  await app.advanceRollout(TARGET, ROLLING);
+  assert.deepEqual(updates(), ['m1', 'm2']);
 });
 
 test('pitfall 15: a bad value reaches one machine, however many may be down at once', async () => {
@@ -133,6 +148,14 @@ test('pitfall 28: a later version of somebody else that lost the marker is broug
   machine.config.metadata = {};
   assert.equal((await fly.app().advanceRollout(TARGET, ROLLING)).state, 'done');
   assert.equal(machine.config.metadata.marker, 'm1:7');
+});
+
+test("pitfall 28: somebody else's update that was put back is no reason to give up ours", async () => {
+  using fly = new FleetDouble();
+  fly.add('m1');
+  fly.versions.set('m1', [{ version: 'm1v2', user_config: { metadata: { marker: 'm1:6' } } }]);
+  assert.equal((await fly.app().advanceRollout(TARGET, ROLLING)).state, 'done');
+  assert.equal(fly.machines.get('m1')?.config.metadata.marker, 'm1:7');
 });
 
 test('pitfall 28: where Fly does not tell the versions, the rollout goes on without', async () => {

@@ -47,6 +47,14 @@ test('pitfall 6: what the proxy stopped after its update is not started again', 
   );
 });
 
+test('pitfall 6: what crashed with a token of ours, and is down for that, is started with the next', async () => {
+  using fly = new FleetDouble();
+  const machine = fly.add('m1', {}, { metadata: { marker: 'm1:6' } });
+  fly.exited(machine, { exit_code: 1 });
+  assert.equal((await rollOut(fly)).state, 'done');
+  assert.deepEqual(launches(fly), { m1: true });
+});
+
 for (const state of [
   'replacing',
   'starting',

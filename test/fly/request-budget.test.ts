@@ -96,6 +96,22 @@ for (const running of [2, 50]) {
   });
 }
 
+test('a look at the API token before a first write costs one request', async () => {
+  using fly = new FleetDouble();
+  fly.always('secretList', { status: 200, body: { secrets: [] } });
+  assert.equal(await fly.app().preflight(), undefined);
+  assert.equal(fly.calls.length, 1);
+});
+
+test('a look at machines that all have the token costs one request, with Reload as well', async () => {
+  for (const policy of [ROLLING, RELOAD]) {
+    using fly = new FleetDouble();
+    for (const id of ['m1', 'm2', 'm3']) fly.add(id, {}, { metadata: { marker: `${id}:7` } });
+    const { state } = await fly.app().advanceRollout({ secretsVersion: 7, marker: 'marker' }, policy);
+    assert.deepEqual([state, fly.calls.map(({ action }) => action)], ['done', ['list']]);
+  }
+});
+
 test('several machines at a time spare lists: 50 machines, five down at most, are done in 362 requests', async () => {
   const { requests, total, tooMany } = await refresh(50, { ...ROLLING, maxUnavailable: { count: 5 } });
   assert.equal(requests[`GET ${PATH}/machines`], 1 + Math.ceil(49 / 5));

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SecretValue } from '../../src/secret-value.ts';
 import { FleetDouble } from './fleet-double.ts';
 import { ROLLING } from './policy-fixture.ts';
 
 const TARGET = { secretsVersion: 7, marker: 'marker' };
+const VALUE = new SecretValue('canary-value');
 
 test('a machine under a lease that nobody gives back does not keep the target from the others', async () => {
   using fly = new FleetDouble();
@@ -53,4 +55,28 @@ test('when all are refused, only a few are tried in one call', async () => {
   }
   assert.equal((await fly.app().advanceRollout(TARGET, ROLLING)).state, 'waiting');
   assert.equal(fly.made('lease').length, 3);
+});
+
+test('those at rest get nothing unproven because the only one that runs is under a lease or being changed', async () => {
+  for (const state of ['started', 'replacing']) {
+    using fly = new FleetDouble();
+    fly.add('m1', { state });
+    fly.add('m2', { state: 'stopped' });
+    if (state === 'started') fly.leases.set('m1', 'of a fly deploy');
+    assert.equal((await fly.app().advanceRollout(TARGET, ROLLING)).state, 'waiting');
+    assert.deepEqual(fly.made('update'), []);
+  }
+});
+
+test('a machine that has the value in its file counts as reached, though no note could be left', async () => {
+  using fly = new FleetDouble();
+  fly.add('m1');
+  fly.add('m2');
+  fly.once('note', { status: 412 });
+  const policy = { ...ROLLING, strategy: 'Reload' as const, reload: { path: '/run/token', value: VALUE } };
+  await fly.app().advanceRollout(TARGET, policy);
+  assert.deepEqual(
+    fly.made('exec').map(({ machine }) => machine),
+    ['m1'],
+  );
 });

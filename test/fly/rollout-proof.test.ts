@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RolloutPolicy } from '../../src/fly/rollout-site.ts';
+import { SecretValue } from '../../src/secret-value.ts';
 import { FleetDouble, type FleetMachine } from './fleet-double.ts';
 import { ROLLING } from './policy-fixture.ts';
 
@@ -108,6 +109,41 @@ describe('a machine that went down with a token of ours', () => {
     fly.exited(machine, CRASH);
     await updatedBy(fly);
     assert.equal(fly.machines.get('m1')?.state, 'stopped');
+  });
+});
+
+describe('a machine that crashed once, was started again and then put to sleep', () => {
+  const sleepy = (fly: FleetDouble) => {
+    const machine = fly.add('m1', {}, { metadata: { marker: 'm1:6' } });
+    fly.exited(machine, CRASH);
+    machine.events.unshift({ type: 'start', timestamp: fly.clock.now() + 1_000 });
+    machine.state = 'suspended';
+    return machine;
+  };
+
+  it('is not started with the next token', async () => {
+    using fly = new FleetDouble();
+    sleepy(fly);
+    await updatedBy(fly);
+    assert.equal(fly.made('update')[0]?.body.skip_launch, true);
+  });
+
+  it('is no proof against the one that it has', async () => {
+    using fly = new FleetDouble();
+    sleepy(fly);
+    const { state } = await fly.app().advanceRollout({ ...TARGET, secretsVersion: 6 }, ROLLING);
+    assert.equal(state, 'done');
+  });
+});
+
+describe('with Reload, a machine that restarted', () => {
+  it('gets its file again though another one is broken', async () => {
+    using fly = new FleetDouble();
+    fly.add('m1', { state: 'failed' }, { metadata: { marker: 'm1:7' } });
+    fly.add('m2');
+    const reload = { path: '/run/token', value: new SecretValue('canary-value') };
+    const policy = { ...ROLLING, strategy: 'Reload' as const, reload };
+    assert.equal(await updatedBy(fly, policy, { ...TARGET, proven: true } as typeof TARGET), 'm2');
   });
 });
 
