@@ -65,7 +65,8 @@ export interface WeatherOptions {
 }
 
 /**
- * What can go wrong on Fly, at random: in about one of ten requests, updates more often, and by others who work on the app.
+ * What can go wrong on Fly, at random: in about one of ten requests, in most updates, and by others who work on
+ * the app.
  *
  * Nobody writes the app's secret: after two repairs the controller would rightly leave it to them. No program crashes
  * and no version is broken: the token would be taken back from its first machine, which is another story.
@@ -84,7 +85,7 @@ export class StormWeather {
   readonly #options: WeatherOptions;
   readonly #faults: { readonly update: Deck<Fault>; readonly other: Deck<Fault> };
   readonly #behaviours: Deck<Partial<Behaviour>>;
-  readonly #gusts: Deck<keyof typeof this.gusts>;
+  readonly #gusts: Deck<string>;
   readonly #calming = new AbortController();
   #blowing: Promise<void> = Promise.resolve();
   #reverts = true;
@@ -95,7 +96,7 @@ export class StormWeather {
     this.#options = options;
     this.#faults = { update: new Deck(UPDATE_FAULTS, random), other: new Deck(FAULTS, random) };
     this.#behaviours = new Deck(BEHAVIOURS, random);
-    this.#gusts = new Deck(Object.keys(this.gusts) as (keyof typeof this.gusts)[], random);
+    this.#gusts = new Deck(Object.keys(this.#effects), random);
   }
 
   /** Blows until it is told to be calm. */
@@ -133,13 +134,13 @@ export class StormWeather {
     const { random } = this.#options;
     while (!signal.aborted) {
       const gust = this.#gusts.next();
-      if (this.gusts[gust]()) this.#note(gust);
+      if (this.#effects[gust]?.()) this.#note(gust);
       await sleep(random.whole(800, 2_000), undefined, { signal }).catch(() => {});
     }
   }
 
-  /** Each gives whether it changed anything. */
-  protected readonly gusts = {
+  /** Of each gust, by its name; each gives whether it changed anything. */
+  readonly #effects: Readonly<Record<string, () => boolean>> = {
     'somebody took a lease': () => {
       const ttlSeconds = this.#options.random.whole(1, 4);
       const free = this.#machines.filter(({ leaseNonce }) => leaseNonce === undefined);
@@ -187,7 +188,7 @@ export class StormWeather {
       this.#options.fly.faults.revertUpdates = 1;
       return true;
     },
-  } satisfies Record<string, () => boolean>;
+  };
 
   async #lose(id: string): Promise<void> {
     this.lost.add(id);
