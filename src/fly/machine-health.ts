@@ -8,8 +8,8 @@ export const SMOKE_MS = 10_000;
 export type Health = 'well' | 'unwell' | 'crashed';
 
 /**
- * The health of a started machine. What counts is the number of checks configured: the list of results is empty
- * on a fresh machine, and an empty list says nothing.
+ * The health of a started machine. Whether there are checks, the config says: the list of results is empty on a
+ * fresh machine, and an empty list says nothing.
  */
 export function healthOfStarted(machine: ObservedMachine, now: EpochMs): Health {
   const { lastExit, checks } = machine;

@@ -14,13 +14,17 @@ const TAKEN_BACK = 'is back at its previous version: the platform gave the updat
  * Gives a machine a new version under its lease and watches it. Decides again under the lease: since the list, the
  * machine may have been woken, updated or removed.
  */
-export async function updateMachine(turn: RolloutTurn, id: string): Promise<Mishap | undefined> {
+export async function updateMachine(turn: RolloutTurn, listed: ObservedMachine): Promise<Mishap | undefined> {
   const { machines, signal } = turn.context;
+  const { id } = listed;
   const lease = await MachineLease.take(turn.context, id);
   try {
     const fresh = await machines.get(id, signal);
     turn.see(id, fresh?.observed);
-    if (!fresh?.config || !turn.isNext('update', id)) return undefined;
+    if (!fresh?.config) return undefined;
+    // Those at rest go together, and the first of them is in the middle of its update by now.
+    const stillRests = isAtRest(listed) && turn.standing(fresh.observed) === 'resting';
+    if (!stillRests && !turn.isNext('update', id)) return undefined;
     if (wasTakenBack(fresh.observed, await machines.versions(id, signal), turn.context.target)) {
       return { machine: fresh.observed, what: TAKEN_BACK, refused: false };
     }

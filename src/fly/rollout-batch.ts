@@ -1,6 +1,7 @@
 import { isServing } from './machine-health.ts';
 import { isAtRest, type Measure, type Standing, standingOf } from './machine-standing.ts';
 import type { ObservedMachine } from './observed-machine.ts';
+import { markedVersion } from './rollout-marker.ts';
 
 /** Most machines that one call changes at once: each is a connection, a lease and a watch. */
 export const LARGEST_BATCH = 8;
@@ -43,11 +44,24 @@ export function unwellBatch(ranks: Ranks, measure: Measure): Batch | undefined {
 
 /** As many of the machines as may be down besides those that got the target and are not well yet. */
 function inSlots(machines: readonly ObservedMachine[], ranks: Ranks, measure: Measure): Batch | undefined {
-  const slots = Math.max(0, allowedDown(ranks, measure) - ranks('settling').length);
+  const starting = ranks('settling').length + bootingOf(ranks, measure).length;
+  const slots = Math.max(0, allowedDown(ranks, measure) - starting);
   const reloadable = measure.strategy === 'Reload' ? machines.filter(({ state }) => state === 'started') : [];
   if (reloadable.length > 0) return slots > 0 ? batch('reload', reloadable) : undefined;
   // A machine under somebody's change may be down: taking another one down as well could be one too many.
   return batch('update', machines.slice(0, Math.max(0, slots - ranks('busy').length)));
+}
+
+/** A boot that takes longer says that the machine is ill, and then it must not keep the target from the others. */
+const BOOT_MS = 30_000;
+
+/** Machines that are still starting with an earlier target of ours: down by our doing, for a moment more. */
+export function bootingOf(ranks: Ranks, { marker, now }: Measure): readonly ObservedMachine[] {
+  return ranks('running').filter((machine) => {
+    const { lastExit, changedAt = 0 } = machine;
+    const isFresh = markedVersion(machine, marker) !== undefined && now - changedAt < BOOT_MS;
+    return isFresh && lastExit === undefined && !isServing(machine, now);
+  });
 }
 
 /**
@@ -55,10 +69,10 @@ function inSlots(machines: readonly ObservedMachine[], ranks: Ranks, measure: Me
  * as soon as whoever has it in hand lets go of it.
  */
 export function isBlocked(ranks: Ranks, proven: boolean, measure: Measure): boolean {
-  const { serving, unwell } = byHealth(ranks('running'), measure);
+  const { serving } = byHealth(ranks('running'), measure);
   if (proven || serving.length > 0) return serving.length > 0;
   const isAside = ({ id }: ObservedMachine) => measure.aside?.has(id) === true;
-  return unwell.length > 0 || ranks('busy').length > 0 || ranks('held').some(isAside);
+  return ranks('busy').length > 0 || ranks('held').some(isAside);
 }
 
 /** Those at rest go last: by then the value has proven itself, and they need no waiting. */

@@ -3,6 +3,7 @@ import { isAtRest, type Measure, provenAt } from './machine-standing.ts';
 import type { ObservedMachine } from './observed-machine.ts';
 import {
   type Batch,
+  bootingOf,
   isBlocked,
   nextBatch,
   type Ranks,
@@ -31,6 +32,8 @@ export type NextAction =
   | { readonly do: 'watchOverdue'; readonly machine: ObservedMachine }
   /** Touch nothing more: this one went down with the target. */
   | { readonly do: 'halt'; readonly machine: ObservedMachine }
+  /** Wait for this one, which still starts with an earlier target. */
+  | { readonly do: 'awaitBoot'; readonly machine: ObservedMachine }
   /** Somebody else is changing this one. */
   | { readonly do: 'stepAside'; readonly machine: ObservedMachine }
   /** All that is left cannot be updated for now. */
@@ -88,9 +91,11 @@ function nextAction(ranks: Ranks, proven: boolean, measure: Measure): NextAction
     const dueAt = Math.min(...proving.map((machine) => provenAt(machine, measure)));
     return { do: 'watch', machines: proving, dueAt };
   }
+  const [booting] = bootingOf(ranks, measure);
+  if (booting) return { do: 'awaitBoot', machine: booting };
   const [busy] = ranks('busy');
   const rest = isBlocked(ranks, proven, measure) ? undefined : restingBatch(ranks);
-  const last = rest ?? (proven ? unwellBatch(ranks, measure) : undefined);
+  const last = rest ?? unwellBatch(ranks, measure);
   if (last) return last;
   if (busy) return { do: 'stepAside', machine: busy };
   const [held] = ranks('held');

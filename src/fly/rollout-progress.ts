@@ -52,6 +52,8 @@ export interface ProgressPlace {
 
 /** A machine gets well, or another's change ends, within seconds. */
 const LOOK_AGAIN_MS = 5_000;
+/** A boot that is under way already ends sooner than that. */
+const BOOT_LOOK_MS = 2_000;
 /** Hosts come back and scheduled jobs end within minutes. */
 const POSTPONED_MS = 60_000;
 
@@ -68,6 +70,10 @@ export function progressOf(plan: RolloutPlan, place: ProgressPlace): RolloutProg
       const waiting = { ...waitingProgress(plan, place), note: watching(next) };
       const dueAt = next.dueAt ?? Number.POSITIVE_INFINITY;
       return { ...waiting, retryAt: Math.min(place.now + LOOK_AGAIN_MS, Math.max(place.now, dueAt)) };
+    }
+    case 'awaitBoot': {
+      const note = `Waiting for machine ${next.machine.id}, which still starts with an earlier token.`;
+      return { ...waitingProgress(plan, place), retryAt: place.now + BOOT_LOOK_MS, note };
     }
     case 'stepAside':
       return { ...waitingProgress(plan, place), note: changedByOthers(next.machine) };

@@ -57,7 +57,7 @@ function act(turn: RolloutTurn): Promise<Outcome[]> {
   const { next } = turn.plan();
   switch (next.do) {
     case 'update':
-      return together(next.machines, ({ id }) => updateMachine(turn, id));
+      return together(next.machines, (machine) => updateMachine(turn, machine));
     case 'reload':
       return together(next.machines, ({ id }) => reloadMachine(turn, id));
     case 'watch':

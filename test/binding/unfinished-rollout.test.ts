@@ -49,6 +49,11 @@ describe('a token that is due to be renewed while it is on its way to machines',
     assert.equal(late.steps[0], 'acquiringToken');
   });
 
+  it('is not put off before its time has come', () => {
+    const { progress } = plan(underWay({ now: NOON - 20 * MINUTE }), { ...results, rollingOut: moving });
+    assert.ok(Date.parse(statusOf(progress).nextRefreshTime ?? '') <= NOON);
+  });
+
   it('is renewed in the same run in which the last machine has it', () => {
     const { steps } = plan(underWay(), results);
     assert.deepEqual(steps.slice(0, 2), ['rollingOut', 'acquiringToken']);
@@ -113,6 +118,16 @@ describe('a token whose rollout failed, so that machines hold the one before', (
   it('is not when nothing would come of it any more', () => {
     for (const heldUntil of [issuedAt + 119_000, NOON - 1]) {
       assert.deepEqual(plan(failed(heldUntil, NOON + 30_000), results).steps, []);
+    }
+    assert.deepEqual(plan(failed(NOON + 19 * MINUTE, NOON + 20 * MINUTE), results).steps, []);
+  });
+
+  it('is not when anything else than its machines failed, nor for the failure of an earlier one', () => {
+    const heldUntil = issuedAt + 20 * MINUTE;
+    const away = { ...attempts, lastFailureReason: 'PlatformUnavailable' as const };
+    for (const change of [{ attempts: away }, { tokenId: 'bbbbbbbbbbbbbbbb' }]) {
+      const { steps } = plan(failed(heldUntil, NOON + 9 * MINUTE, change), results);
+      assert.equal(steps.includes('acquiringToken'), false);
     }
   });
 

@@ -23,6 +23,10 @@ export class FleetDouble extends ApiDouble {
   /** Every version that a machine had or was to have, by machine id. */
   readonly versions = new Map<string, { version: string; user_config: Json }[]>();
   boot: Boot = (machine) => this.started(machine);
+  /** The same for one that is at rest and not launched. */
+  rest: Boot = (machine) => {
+    machine.events = [{ type: 'update', timestamp: this.clock.now() }];
+  };
 
   constructor() {
     super();
@@ -121,7 +125,7 @@ export class FleetDouble extends ApiDouble {
       { version, user_config: structuredClone(config) },
     ]);
     Object.assign(machine, { instance_id: version, config, checks: [] });
-    if (call.body.skip_launch === true) machine.events = [{ type: 'update', timestamp: this.clock.now() }];
+    if (call.body.skip_launch === true) this.rest(machine, call);
     else this.boot(machine, call);
     return { status: 200, body: structuredClone(machine) };
   }

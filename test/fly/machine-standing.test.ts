@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Standing, standingOf } from '../../src/fly/machine-standing.ts';
+import { type Measure, type Standing, standingOf } from '../../src/fly/machine-standing.ts';
+import { reloadNoteFor } from '../../src/fly/reload-note.ts';
 import { aMachine, MEASURE, NOW, withTarget } from './machine-fixture.ts';
 
 const MINUTE = 60_000;
 const CRASH = { requested: false, code: 1, restarting: false, restarts: 0, uptimeMs: 3_000 };
+const CRASHED = { state: 'stopped', lastExit: CRASH, exitedAt: NOW - MINUTE };
+const OURS = new Map([['marker', 'm1:6']]);
 
 const WITH_TARGET: readonly (readonly [string, Standing, Parameters<typeof aMachine>[0]])[] = [
   ['started and every check passes', 'current', {}],
@@ -40,6 +43,13 @@ const WITHOUT: readonly (readonly [string, Standing, Parameters<typeof aMachine>
   ['stopped', 'resting', { state: 'stopped' }],
   ['suspended', 'resting', { state: 'suspended' }],
   ['created', 'resting', { state: 'created' }],
+  ['down by a crash with a token of ours', 'running', { ...CRASHED, metadata: OURS }],
+  ['down by a crash before it had one', 'resting', CRASHED],
+  [
+    'down after ending at once without an error',
+    'resting',
+    { ...CRASHED, lastExit: { ...CRASH, code: 0 }, metadata: OURS },
+  ],
   ['starting', 'busy', { state: 'starting' }],
   ['in a state nobody knows', 'busy', { state: 'unknown' }],
   ['stuck for ten minutes', 'held', { state: 'replacing', changedAt: NOW - 10 * MINUTE }],
@@ -79,6 +89,21 @@ for (const [description, change] of SKIPPED) {
     assert.equal(standingOf(aMachine(change), MEASURE), 'skipped');
   });
 }
+
+for (const [when, at, standing] of [
+  ['after its file was written is started with the next token', NOW - 2 * MINUTE, 'running'],
+  ['before its file was written is left at rest', NOW - MINUTE / 2, 'resting'],
+] as const) {
+  test(`a machine that crashed ${when}`, () => {
+    const measure: Measure = { ...MEASURE, strategy: 'Reload', reloadNote: 'note' };
+    const metadata = new Map([['note', reloadNoteFor(aMachine(), 6, at)]]);
+    assert.equal(standingOf(aMachine({ ...CRASHED, metadata }), measure), standing);
+  });
+}
+
+test('with Reload, a scheduled machine that runs gets the value: that does not end its job', () => {
+  assert.equal(standingOf(aMachine({ scheduled: true }), { ...MEASURE, strategy: 'Reload' }), 'running');
+});
 
 test('a machine that a blue-green deploy once made is rolled like any other', () => {
   const metadata = new Map([['fly_bluegreen_deployment_tag', '1764000000']]);

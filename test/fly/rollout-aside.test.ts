@@ -25,7 +25,7 @@ test('a machine under a lease that nobody gives back does not keep the target fr
 });
 
 test('neither does one whose host is full, or whose config Fly will not take', async () => {
-  for (const status of [412, 422]) {
+  for (const status of [400, 412, 422]) {
     using fly = new FleetDouble();
     fly.add('m1');
     fly.add('m2');

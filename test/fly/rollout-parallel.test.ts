@@ -203,3 +203,13 @@ test('Immediate touches no more than eight machines at once', async () => {
   const [first, second] = await rollOut(fly.app(), { ...ROLLING, strategy: 'Immediate' });
   assert.deepEqual([first?.updatedMachines?.length, second?.updatedMachines?.length], [8, 1]);
 });
+
+test('those at rest are updated together, though each is between two states for a moment', async () => {
+  using fly = new FleetDouble();
+  for (const id of ['m1', 'm2', 'm3']) fly.add(id, { state: 'stopped' });
+  fly.rest = (machine) => {
+    machine.state = 'replacing';
+  };
+  const { updatedMachines } = await fly.app().advanceRollout(TARGET, ROLLING);
+  assert.deepEqual(updatedMachines, ['m1', 'm2', 'm3']);
+});

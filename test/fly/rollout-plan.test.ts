@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { isServing } from '../../src/fly/machine-health.ts';
 import { isAtRest, standingOf } from '../../src/fly/machine-standing.ts';
 import type { ObservedMachine } from '../../src/fly/observed-machine.ts';
+import type { Batch } from '../../src/fly/rollout-batch.ts';
 import { markerFor } from '../../src/fly/rollout-marker.ts';
 import { planRollout } from '../../src/fly/rollout-plan.ts';
 import { aMachine, MEASURE, NOW, withTarget } from './machine-fixture.ts';
@@ -184,3 +185,14 @@ function updated(machine: ObservedMachine): ObservedMachine {
 function without(metadata: ReadonlyMap<string, string>): Map<string, string> {
   return new Map([...metadata].filter(([key]) => key !== MEASURE.marker));
 }
+
+test('a machine that still starts with the target before counts as down, until it should have started', () => {
+  const booting = (changedAt: number) =>
+    aMachine({ id: 'm1', checks: [], changedAt, metadata: new Map([[MEASURE.marker, markerFor('m1', 6)]]) });
+  const next = (machine: ObservedMachine) =>
+    planRollout([machine, aMachine({ id: 'm2' }), aMachine({ id: 'm3' })], MEASURE).next;
+  const fresh = booting(NOW - 2_000);
+  assert.deepEqual(next(fresh), { do: 'awaitBoot', machine: fresh });
+  const { do: action, machines: [first] = [] } = next(booting(NOW - 30_000)) as Batch;
+  assert.deepEqual([action, first?.id], ['update', 'm2']);
+});

@@ -61,10 +61,39 @@ describe('a target that no machine was seen to run well with', () => {
     };
     assert.equal((await fly.app().advanceRollout(TARGET, ROLLING)).state, 'done');
   });
+
+  it('is not refused by one at rest that traffic wakes, and that ends in peace before it is looked at', async () => {
+    using fly = new FleetDouble();
+    const machine = fly.add('m1', { state: 'stopped' });
+    fly.once('wait', () => {
+      fly.started(machine);
+      machine.events = [{ type: 'start', timestamp: fly.clock.now() - 15_000 }];
+      fly.exited(machine, { requested_stop: false, exit_code: 0 });
+      return undefined;
+    });
+    assert.equal((await fly.app().advanceRollout(TARGET, ROLLING)).state, 'done');
+  });
+
+  it('is tried at an ill one that runs before one that is down, when none serves', async () => {
+    using fly = new FleetDouble();
+    fly.add('down', { state: 'failed' });
+    fly.add('ill', { checks: FAILING });
+    assert.equal(await updatedBy(fly), 'ill');
+  });
 });
 
 describe('a target that a machine was seen to run well with', () => {
   const proven = { ...TARGET, proven: true };
+
+  it('is told from one that was not, so that this can be remembered', async () => {
+    using fly = new FleetDouble();
+    for (const id of ['m1', 'm2', 'm3']) fly.add(id);
+    fallIll(fly);
+    const unseen = await fly.app().advanceRollout(TARGET, ROLLING);
+    for (const machine of fly.machines.values()) fly.started(machine);
+    const seen = await fly.app().advanceRollout(TARGET, ROLLING);
+    assert.deepEqual([unseen.proven, seen.proven], [false, true]);
+  });
 
   it('is not refused when all machines fall ill at once, as for something that they share', async () => {
     using fly = new FleetDouble();
