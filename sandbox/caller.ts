@@ -99,9 +99,26 @@ class Conversation {
     }
   }
 
+  /**
+   * With a signal for the call alone: the SDK never takes its listener back, and would send a cancellation for every
+   * call that there ever was.
+   */
+  async #callTool(client: Client) {
+    const call = new AbortController();
+    const cancel = () => call.abort();
+    this.#signal.addEventListener('abort', cancel);
+    try {
+      return await client.callTool({ name: 'whoami' }, undefined, {
+        signal: call.signal,
+        timeout: CALL_TIMEOUT_MS,
+      });
+    } finally {
+      this.#signal.removeEventListener('abort', cancel);
+    }
+  }
+
   async #call(client: Client): Promise<void> {
-    const options = { signal: this.#signal, timeout: CALL_TIMEOUT_MS };
-    const result = await client.callTool({ name: 'whoami' }, undefined, options);
+    const result = await this.#callTool(client);
     const { apiStatus } = (result.structuredContent ?? {}) as { apiStatus?: number };
     if (apiStatus === 401) this.counts.refused += 1;
     else if (result.isError) throw new CallFailed(`whoami: API status ${apiStatus ?? 'unknown'}`);
