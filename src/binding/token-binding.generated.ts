@@ -360,7 +360,7 @@ export interface RolloutSettings {
    */
   strategy: 'Rolling' | 'Immediate' | 'Reload' | 'Stage';
   /**
-   * Running machines that may be down at once while the token is rolled out: a number from 1, or a share of them such as 33%, rounded up. Default 1.
+   * Running machines that a rollout may have down at once: a number from 1, or a share of them such as 33%, rounded up. One that is not well for other reasons does not count, or it would keep the token from the others. Default 1.
    */
   maxUnavailable: number | string;
   /**
