@@ -39,7 +39,7 @@ export async function readCredential(
   if (reading.metadata.labels[CREDENTIAL_LABEL] !== 'true') {
     throw missing(
       `Secret ${namespace}/${name} is not released for use by bindings; its owner does that with: ` +
-        `kubectl label secret ${name} -n ${namespace} ${CREDENTIAL_LABEL}=true`,
+        `\`kubectl label secret ${name} -n ${namespace} ${CREDENTIAL_LABEL}=true\`.`,
     );
   }
   const absent = keys.filter((key) => !reading.data.has(key));

@@ -40,7 +40,8 @@ describe('a token that is issued and verified well, and that the API refuses', (
     settled = await tenant.settled();
     world.outside.issuer.setTokenLifetime(LONG_LIFETIME);
     good = String((await tenant.token())?.jti);
-    caller = world.startCaller(4);
+    // The rest of the suite wants the processor, too.
+    caller = world.startCaller(4, 200);
     await waitFor(() => caller.counts.ok > 0, { what: 'a call', timeoutMs: PATIENCE_MS });
   });
   after(() => world?.stop());

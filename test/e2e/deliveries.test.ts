@@ -169,7 +169,7 @@ describe('the deliveries of a binding', { concurrency: true }, () => {
       until: (now) => conditionOf(now, 'Delivered')?.reason === 'CredentialsMissing',
     });
     assert.deepEqual(secretsIn(app), []);
-    const [, line = ''] = /kubectl (.*)/.exec(conditionOf(binding, 'Delivered')?.message ?? '') ?? [];
+    const [, line = ''] = /`kubectl ([^`]*)`/.exec(conditionOf(binding, 'Delivered')?.message ?? '') ?? [];
     assert.equal((await world.cluster.kubectl(line.split(' '))).code, 0, line);
     await tenant.settled(undefined, 5_000);
     assert.deepEqual(secretsIn(app), [KEY]);

@@ -151,7 +151,7 @@ describe('the Secret of a binding', { concurrency: true }, () => {
     const message = await refusedFor(tenant, 'CredentialsMissing');
     assert.equal(tenant.issued, 0);
     const label = `kubectl label secret ${CREDENTIAL} -n ${tenant.namespace} ${GROUP}/credential=true`;
-    assert.equal(/kubectl .*/.exec(message)?.[0], label);
+    assert.equal(/`(kubectl [^`]*)`/.exec(message)?.[1], label);
     await run(label);
     await tenant.settled(undefined, 5_000);
     await assertIntact(tenant, 1);
