@@ -68,22 +68,21 @@ function refusedInFavourOf(progress: Progress, record: DeliveryRecord): Lifetime
 /** Nothing is tried sooner after a token that failed: the halves would become ever shorter. */
 const LEAST_RETRIAL_MS = 60_000;
 
+/** Whether no machine but the ones at which it failed lacks what was written last. */
+function isEverywhere({ machines }: DeliveryRecord): boolean {
+  return machines !== undefined && machines.current + machines.failed + machines.skipped >= machines.total;
+}
+
 /**
  * The token that machines hold, others than the one at which the rollout failed, so that nothing will replace it: a
  * platform that gave an update up, or one machine that keeps the others waiting, may well take the next. Each token
  * that a machine refuses costs a machine, where there is no way back: two are enough.
  */
 function strandedOn({ token, facts }: Progress, record: DeliveryRecord): Lifetime | undefined {
-  const { total, skipped, current, failed } = record.machines ?? {
-    total: 1,
-    skipped: 0,
-    current: 0,
-    failed: 0,
-  };
   const isStranded =
     record.attempts?.lastFailureReason === 'RolloutFailed' &&
     record.tokenId === token?.id &&
-    total - skipped - current - failed > 0 &&
+    !isEverywhere(record) &&
     (record.rejections ?? 0) < 2;
   const expiresAt = Date.parse(record.heldUntil ?? '');
   if (!token || !isStranded || holds(record, token.id) || !(expiresAt > facts.now)) return undefined;
