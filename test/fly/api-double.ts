@@ -28,7 +28,8 @@ export interface Answer {
   readonly headers?: Record<string, string>;
 }
 
-type Behaviour = (call: Call) => Answer | Error | undefined;
+type Outcome = Answer | Error | undefined;
+type Behaviour = (call: Call) => Outcome | Promise<Outcome>;
 
 const ROUTES = [
   ['secret', 'POST', /\/secrets\/[^/]+$/],
@@ -101,7 +102,8 @@ export class ApiDouble {
   async #reply(request: Request): Promise<unknown[]> {
     const call = await callOf(request);
     this.calls.push(call);
-    const answer = this.#once.get(call.action)?.shift()?.(call) ?? this.#standing.get(call.action)?.(call);
+    const special = await this.#once.get(call.action)?.shift()?.(call);
+    const answer = special ?? (await this.#standing.get(call.action)?.(call));
     if (answer === undefined) throw new Error(`the test has no answer for ${call.action}`);
     if (answer instanceof Error) throw answer;
     const headers = { 'content-type': 'application/json', 'fly-request-id': `req-${this.calls.length}` };

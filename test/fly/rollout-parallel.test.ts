@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { FlyApp } from '../../src/fly/fly-app.ts';
 import type { RolloutProgress } from '../../src/fly/rollout-progress.ts';
 import type { RolloutPolicy } from '../../src/fly/rollout-site.ts';
+import type { Call } from './api-double.ts';
 import { FleetDouble } from './fleet-double.ts';
 import { ROLLING } from './policy-fixture.ts';
 
@@ -207,9 +208,13 @@ test('Immediate touches no more than eight machines at once', async () => {
 test('those at rest are updated together, though each is between two states for a moment', async () => {
   using fly = new FleetDouble();
   for (const id of ['m1', 'm2', 'm3']) fly.add(id, { state: 'stopped' });
+  const { promise: firstIsUpdated, resolve } = Promise.withResolvers<undefined>();
   fly.rest = (machine) => {
     machine.state = 'replacing';
+    resolve(undefined);
   };
+  const afterTheFirst = ({ machine }: Call) => (machine === 'm1' ? undefined : firstIsUpdated);
+  for (let leases = 0; leases < 3; leases += 1) fly.once('lease', afterTheFirst);
   const { updatedMachines } = await fly.app().advanceRollout(TARGET, ROLLING);
   assert.deepEqual(updatedMachines, ['m1', 'm2', 'm3']);
 });
