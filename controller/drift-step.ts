@@ -1,5 +1,6 @@
 import { secretInterval } from '../src/binding/comparison.ts';
 import { isContested } from '../src/binding/delivery.ts';
+import { deliveryInHand } from '../src/binding/progress.ts';
 import type { StepResult } from '../src/binding/step-result.ts';
 import { type DeliveryRecord, strategyOf } from '../src/binding/targets.ts';
 import { type DeliveryFailureReason, FailureError } from '../src/failure.ts';
@@ -10,7 +11,7 @@ import type { Run } from './run.ts';
 /** Compares the app of a delivery with what was delivered: its secret by digest, its machines by their markers. */
 export async function checkDrift(run: Run): Promise<StepResult> {
   const { progress, world } = run;
-  const record = progress.deliveries.find(({ name }) => name === progress.subject);
+  const record = deliveryInHand(progress);
   if (!record) throw new Error('there is nothing to compare');
   const { driftChecks } = world.memory;
   const key = deliveryKey(run.key, record.name);

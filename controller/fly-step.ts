@@ -1,5 +1,6 @@
-import { holds, isProven } from '../src/binding/delivery.ts';
-import { cleanupName } from '../src/binding/progress.ts';
+import { isProven } from '../src/binding/delivery.ts';
+import { isDelivered } from '../src/binding/due.ts';
+import { cleanupName, deliveryInHand } from '../src/binding/progress.ts';
 import { wantedToken } from '../src/binding/rollback.ts';
 import type { StepResult } from '../src/binding/step-result.ts';
 import { type DeliveryRecord, strategyOf } from '../src/binding/targets.ts';
@@ -67,11 +68,9 @@ function targetOf(run: Run, record: DeliveryRecord): RolloutTarget {
   const later = laterWrites(run, record);
   const floor = Math.max(secretsVersion, ...later.map((other) => other.secretsVersion ?? 0));
   // A machine that is updated gets what others wrote as well, which may be the worse for it: one goes first, for all.
-  if (!isWhole(record) && !later.every(isProven)) return { secretsVersion: floor, marker };
+  if (!isDelivered(run.progress, record) && !later.every(isProven)) return { secretsVersion: floor, marker };
   return { secretsVersion, marker, floor, proven: isProven(record) };
 }
-
-const isWhole = (record: DeliveryRecord) => record.tokenId !== undefined && holds(record, record.tokenId);
 
 /** Deliveries to the same app, of any binding, whose secret was written after that of `record`. */
 function laterWrites({ binding, world, progress }: Run, record: DeliveryRecord): DeliveryRecord[] {
@@ -138,7 +137,7 @@ export async function cleanUp(run: Run): Promise<StepResult> {
 }
 
 async function deliver(run: Run, work: (record: DeliveryRecord) => Promise<StepResult>): Promise<StepResult> {
-  const record = run.progress.deliveries.find(({ name }) => name === run.progress.subject);
+  const record = deliveryInHand(run.progress);
   if (!record) throw new Error('there is nothing to deliver');
   try {
     return await work(record);

@@ -1,4 +1,5 @@
 import type { MachineInspection } from '../fly/fly.ts';
+import { askHealth } from '../health-answer.ts';
 import type { World } from '../world.ts';
 
 /** What was seen of the machines in the course of a soak. */
@@ -15,11 +16,6 @@ export interface Sightings {
   woken: number;
   /** Looks at the tokens of machines. */
   looks: number;
-}
-
-interface HealthAnswer {
-  readonly state: string;
-  readonly token?: { readonly exp?: number };
 }
 
 /** A restart takes ten times as long: none goes unseen. */
@@ -84,7 +80,7 @@ export class Vigil {
   }
 
   async #lookAtToken(url: string): Promise<void> {
-    const health = await ask(url);
+    const health = await askHealth(url, HEALTH_DEADLINE_MS);
     if (!health) return;
     this.seen.looks += 1;
     if (WITHOUT_TOKEN.has(health.state)) this.seen.tokenless += 1;
@@ -96,18 +92,4 @@ export class Vigil {
 
 function isServing({ state, checks }: MachineInspection): boolean {
   return state === 'started' && checks.length > 0 && checks.every(({ status }) => status === 'passing');
-}
-
-/** Undefined while the machine does not answer, as in the first moments of a boot. */
-async function ask(url: string): Promise<HealthAnswer | undefined> {
-  try {
-    const response = await fetch(`${url}/health`, {
-      // A connection that is kept would hold up the machine's stop.
-      headers: { connection: 'close' },
-      signal: AbortSignal.timeout(HEALTH_DEADLINE_MS),
-    });
-    return (await response.json()) as HealthAnswer;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import type { KubernetesObject } from '@kubernetes/client-node';
 import type { Caller } from '../caller.ts';
 import type { MachineInspection } from '../fly/fly.ts';
+import { askHealth, type HealthAnswer } from '../health-answer.ts';
 import { tokenFacts } from '../mcp-app/token.ts';
 import type { World } from '../world.ts';
 import type { BindingObject, EventView, MachineView, Snapshot, StoredView } from './snapshot.ts';
@@ -12,11 +13,6 @@ interface EventObject extends KubernetesObject {
   readonly type?: string;
   readonly eventTime?: string | Date;
   readonly series?: { readonly count: number };
-}
-
-interface HealthAnswer {
-  readonly state: string;
-  readonly token?: { readonly id: string; readonly exp?: number };
 }
 
 const TOKEN_ID = 'tokenbinding.erauner.dev/token-id';
@@ -109,19 +105,8 @@ export class Observer {
 const timeOf = ({ eventTime }: EventObject) => new Date(eventTime ?? 0).getTime();
 
 async function withAnswer(machine: MachineInspection): Promise<Answered> {
-  return { machine, health: machine.url === undefined ? undefined : await ask(machine.url) };
-}
-
-/** Undefined when the machine does not answer, as while it boots. */
-async function ask(url: string): Promise<HealthAnswer | undefined> {
-  try {
-    const response = await fetch(`${url}/health`, {
-      // A connection that is kept would hold up the machine's stop.
-      headers: { connection: 'close' },
-      signal: AbortSignal.timeout(HEALTH_DEADLINE_MS),
-    });
-    return (await response.json()) as HealthAnswer;
-  } catch {
-    return undefined;
-  }
+  return {
+    machine,
+    health: machine.url === undefined ? undefined : await askHealth(machine.url, HEALTH_DEADLINE_MS),
+  };
 }

@@ -1,11 +1,10 @@
 import type { EpochMs } from '../clock.ts';
 import { type DeliveryFailureReason, DISPOSITIONS, type Failure, type FailureReason } from '../failure.ts';
-import { type Condition, stamp, type Verdict } from './conditions.ts';
-import { isContested } from './delivery.ts';
+import { conditionOf, isContested, withCondition, withoutCondition } from './delivery.ts';
 import { isActive, isDelivered, rests } from './due.ts';
 import { parseDuration } from './duration.ts';
 import type { Progress } from './progress.ts';
-import type { DeliveryRecord } from './targets.ts';
+import { type DeliveryRecord, strategyOf } from './targets.ts';
 import type { TokenBinding } from './token-binding.ts';
 
 /** Whether there is something to compare the delivery's app with now, and nothing else under way there. */
@@ -27,17 +26,14 @@ const RELOAD_INTERVAL_MS = 30_000;
 /** How often the machines of a delivery are looked at, in ms; less often while only a person can mend the way there. */
 export function machinesInterval(binding: TokenBinding, record: DeliveryRecord): number {
   const interval = secretInterval(binding, record);
-  const delivery = binding.spec.deliveries.find(({ name }) => name === record.name);
   const reason = uncheckedCondition(record)?.reason as FailureReason | undefined;
   const isBarred = isContested(record) || (reason !== undefined && DISPOSITIONS[reason] === 'stall');
-  if (delivery?.fly.rollout.strategy !== 'Reload' || isBarred) return interval;
+  if (strategyOf(binding, record.name) !== 'Reload' || isBarred) return interval;
   return Math.min(interval, RELOAD_INTERVAL_MS);
 }
 
 /** `Unchecked`: why the app cannot be compared with what was delivered, since `lastTransitionTime`. */
-export function uncheckedCondition({ conditions = [] }: DeliveryRecord): Condition | undefined {
-  return conditions.find(({ type }) => type === 'Unchecked');
-}
+export const uncheckedCondition = (record: DeliveryRecord) => conditionOf(record, 'Unchecked');
 
 /** The app could not be asked. As long as the reason is the same, so is all that is told of it. */
 export function unchecked(
@@ -46,15 +42,10 @@ export function unchecked(
   at: EpochMs,
 ): DeliveryRecord {
   if (uncheckedCondition(record)?.reason === reason) return record;
-  const { conditions: before = [] } = record;
-  const verdict: Verdict = { type: 'Unchecked', status: 'True', reason, message };
-  const others = before.filter(({ type }) => type !== verdict.type);
-  return { ...record, conditions: [...others, stamp(verdict, before, at)] };
+  return withCondition(record, { type: 'Unchecked', status: 'True', reason, message }, at);
 }
 
 /** The app has answered. */
 export function checked(record: DeliveryRecord): DeliveryRecord {
-  const { conditions } = record;
-  if (!conditions || !uncheckedCondition(record)) return record;
-  return { ...record, conditions: conditions.filter(({ type }) => type !== 'Unchecked') };
+  return uncheckedCondition(record) ? withoutCondition(record, 'Unchecked') : record;
 }

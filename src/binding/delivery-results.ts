@@ -24,7 +24,7 @@ import {
   wentBack,
 } from './delivery-message.ts';
 import { formatDuration, parseDuration } from './duration.ts';
-import { flyCircumstances, type Progress } from './progress.ts';
+import { deliveryInHand, flyCircumstances, type Progress } from './progress.ts';
 import { isRejected, livePrevious, rollsBack } from './rollback.ts';
 import type { StepResult } from './step-result.ts';
 import { type Cleanup, type DeliveryRecord, isOurs, rolloutOf } from './targets.ts';
@@ -48,7 +48,7 @@ export function changeDelivery(run: Progress, change: (record: DeliveryRecord) =
 /** A rollout, of the token or back to the one before, came further. */
 export function rolloutAdvanced(run: Progress, { progress, at }: Result<'rolled'>): Progress {
   const name = run.subject ?? '';
-  const before = run.deliveries.find((record) => record.name === name);
+  const before = deliveryInHand(run);
   if (before && isRejected(run, before)) return rollbackAdvanced(run, before, progress, at);
   const isLate = before !== undefined && isOverdue(run, before, progress, at);
   if (isLate && !hasGrown(before, progress.machines)) return overdue(run, before, progress, at);
@@ -114,7 +114,7 @@ function overdue(run: Progress, record: DeliveryRecord, progress: RolloutProgres
 /** A step of a delivery failed. */
 export function deliveryFailed(run: Progress, result: Result<'deliveryFailed'>): Progress {
   const { failure: told, at, machines } = result;
-  const record = run.deliveries.find(({ name }) => name === run.subject);
+  const record = deliveryInHand(run);
   const isRollback = record?.rollbackMachine !== undefined && isRejected(run, record);
   if (!isRollback || told.reason !== 'RolloutFailed') return fail(run, told, at, machines);
   return fail(run, { ...told, message: unwellEitherWay(record, told) }, at);
@@ -141,7 +141,7 @@ function fail(
 /** The first machine did not get well with the token: it gets the one before back, where that is possible. */
 export function tokenRejected(run: Progress, result: Result<'tokenRejected'>): Progress {
   const { failure: told, machineId, machines, at } = result;
-  const record = run.deliveries.find(({ name }) => name === run.subject);
+  const record = deliveryInHand(run);
   if (record && isRejected(run, record)) return deliveryFailed(run, { ...result, type: 'deliveryFailed' });
   if (!record || !livePrevious(run) || !rollsBack(run, record)) {
     const message = record ? stranded(run, record, told) : told.message;

@@ -118,13 +118,11 @@ export function served(record: DeliveryRecord, expiresAt: EpochMs): DeliveryReco
 }
 
 /** `Rejected`: what was seen of the machine that refused the token last. */
-export function rejection({ conditions = [] }: DeliveryRecord): Condition | undefined {
-  return conditions.find(({ type }) => type === 'Rejected');
-}
+export const rejection = (record: DeliveryRecord) => conditionOf(record, 'Rejected');
 
 function unrejected(record: DeliveryRecord): DeliveryRecord {
   const { rollbackMachine: _overtaken, ...rest } = record;
-  return { ...rest, conditions: (record.conditions ?? []).filter(({ type }) => type !== 'Rejected') };
+  return withoutCondition(rest, 'Rejected');
 }
 
 /** The first machine did not become healthy with the token: it is to get the previous one back. */
@@ -169,7 +167,7 @@ export function drifted(record: DeliveryRecord, at: EpochMs): DeliveryRecord {
 
 /** The remote secret is what was delivered. */
 export function undrifted(record: DeliveryRecord): DeliveryRecord {
-  return { ...record, conditions: (record.conditions ?? []).filter(({ type }) => type !== 'Drifted') };
+  return withoutCondition(record, 'Drifted');
 }
 
 /** How often a token is written again before the other writer is left to a person. */
@@ -202,16 +200,24 @@ export function hasFailed(record: DeliveryRecord): boolean {
 }
 
 /** The `Delivered` condition of one delivery. */
-export function deliveredCondition(record: DeliveryRecord): Condition | undefined {
-  return record.conditions?.find((condition) => condition.type === 'Delivered');
+export const deliveredCondition = (record: DeliveryRecord) => conditionOf(record, 'Delivered');
+
+/** One condition of one delivery. */
+export function conditionOf({ conditions = [] }: DeliveryRecord, type: string): Condition | undefined {
+  return conditions.find((condition) => condition.type === type);
 }
 
 function judged(record: DeliveryRecord, verdict: Omit<Verdict, 'type'>, at: EpochMs): DeliveryRecord {
   return withCondition(record, { type: 'Delivered', ...verdict }, at);
 }
 
-function withCondition(record: DeliveryRecord, verdict: Verdict, at: EpochMs): DeliveryRecord {
-  const previous = record.conditions ?? [];
-  const others = previous.filter(({ type }) => type !== verdict.type);
-  return { ...record, conditions: [...others, stamp(verdict, previous, at)] };
+/** The record with that condition in place of the one of its type. */
+export function withCondition(record: DeliveryRecord, verdict: Verdict, at: EpochMs): DeliveryRecord {
+  const { conditions: others = [], ...rest } = withoutCondition(record, verdict.type);
+  return { ...rest, conditions: [...others, stamp(verdict, record.conditions ?? [], at)] };
+}
+
+/** The record without its condition of that type. */
+export function withoutCondition(record: DeliveryRecord, type: string): DeliveryRecord {
+  return { ...record, conditions: (record.conditions ?? []).filter((condition) => condition.type !== type) };
 }

@@ -6,7 +6,7 @@ import { REFRESH_REQUESTED_AT } from './names.ts';
 import { cleanupName, flyCircumstances, issueCircumstances, type Progress } from './progress.ts';
 import { refreshPolicy } from './renewal.ts';
 import { isRejected, retrialTime, wantedToken } from './rollback.ts';
-import { refreshTime, urgentTime } from './schedule.ts';
+import { type RefreshPolicy, refreshTime, urgentTime } from './schedule.ts';
 import { isFromFuture } from './stored-token.ts';
 import { type Cleanup, type DeliveryRecord, strategyOf } from './targets.ts';
 
@@ -54,15 +54,14 @@ export function nextRefresh(progress: Progress): number {
   const policy = refreshPolicy(progress);
   const planned = refreshTime(token, policy, facts.binding.metadata.uid);
   if (facts.now < planned) return planned;
-  return Math.max(planned, Math.min(urgentTime(token, policy), rolloutsEnd(progress)));
+  return Math.max(planned, Math.min(urgentTime(token, policy), rolloutsEnd(progress, policy)));
 }
 
 /**
  * Until when the rollouts under way of the current token are waited for, epoch ms: one that takes far longer than
  * any before waits for something else, like a lost host.
  */
-function rolloutsEnd(progress: Progress): number {
-  const { slowestDelivery } = refreshPolicy(progress);
+function rolloutsEnd(progress: Progress, { slowestDelivery }: RefreshPolicy): number {
   const patience = slowestDelivery === 0 ? Number.POSITIVE_INFINITY : 2 * slowestDelivery;
   const ends = deliveriesDue(progress)
     .filter(({ tokenId }) => tokenId === progress.token?.id)

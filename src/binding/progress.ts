@@ -74,6 +74,11 @@ export interface Deferral {
 /** `Next`: the one of the `next…Key`, while a credential is rotated. */
 export type CredentialUsed = 'Current' | 'Next';
 
+/** The delivery that the latest step is about. */
+export function deliveryInHand({ deliveries, subject }: Progress): DeliveryRecord | undefined {
+  return deliveries.find(({ name }) => name === subject);
+}
+
 /** Where a run starts. */
 export function begin(facts: Facts): Progress {
   const { binding, secret, held } = facts;
